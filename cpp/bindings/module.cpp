@@ -1,0 +1,24 @@
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include "core/dispatch.h"
+#include "core/parallel.h"
+
+namespace lexigrad {
+void bind_embed(pybind11::module_& m);
+void bind_text(pybind11::module_& m);
+void bind_vectors(pybind11::module_& m);
+}  // namespace lexigrad
+
+PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
+  using namespace lexigrad;
+  m.doc() = "The compiled kernels of lexigrad.";
+  m.attr("isa") = kernels().isa;
+  m.attr("width") = kernels().width;
+  m.def("available_isas", &available_isas);
+  m.def("num_threads", &num_threads);
+  m.def("set_num_threads", &set_num_threads, pybind11::arg("count"));
+  bind_embed(m);
+  bind_text(m);
+  bind_vectors(m);
+}

@@ -1,0 +1,17 @@
+#include "kernels/kernels.h"
+#include "kernels/simd.h"
+
+#define LEXIGRAD_TEXT_(x) #x
+#define LEXIGRAD_TEXT(x) LEXIGRAD_TEXT_(x)
+
+namespace lexigrad::LEXIGRAD_ISA {
+
+void fill_similarity(Kernels&);
+
+void fill(Kernels& table) {
+  table.isa = LEXIGRAD_TEXT(LEXIGRAD_ISA);
+  table.width = W;
+  fill_similarity(table);
+}
+
+}  // namespace lexigrad::LEXIGRAD_ISA
