@@ -79,7 +79,8 @@ def as_corpus(source: CorpusSource) -> Corpus:
         return Corpus(tuple(path for item in source for path in _files(item, in_list=True)))
     if isinstance(source, bytes | bytearray | memoryview) or not isinstance(source, Iterable):
         raise TypeError(
-            f"a corpus must be a path, several paths or an iterable of token lists, not {type(source).__name__}"
+            "a corpus must be a path, several paths or an iterable of token lists, "
+            f"not {type(source).__name__}"
         )
     if isinstance(source, Iterator):
         raise TypeError(

@@ -20,6 +20,7 @@ from lexigrad.text.corpus import Corpus
 from lexigrad.text.vocabulary import TrimRule, Vocabulary, WordCounts, keeps
 
 Progress = Callable[[int, int | None, int], object]
+Fault = tuple[str, int, int, int]  # kind, index of the piece, offset, errno
 
 _PIECE_BYTES = 1 << 17  # what one thread reads at a time
 _BATCH_BYTES = 1 << 24  # what one call into C++ reads: some tens of milliseconds
@@ -62,8 +63,8 @@ class TokenStream:
             self._map.madvise(mmap.MADV_DONTNEED, first, last - first)
 
     def close(self) -> None:
-        """Give the file back. Views of ``ids`` that others hold stay valid, and keep the space until they
-        go.""" self.ids = np.empty(0, np.int32)
+        """Give the file back. Views of ``ids`` held elsewhere stay valid and keep the space."""
+        self.ids = np.empty(0, np.int32)
         if self._map is not None:
             with contextlib.suppress(BufferError):
                 self._map.close()
@@ -172,8 +173,7 @@ def scan(corpus: Corpus, *, workers: int | None = None, on_progress: Progress | 
 
 
 def encode(
-    corpus: Corpus, vocabulary: Vocabulary, *, workers: int | None = None, on_progress: Progress | None =
-    None
+    corpus: Corpus, vocabulary: Vocabulary, *, workers: int | None = None, on_progress: Progress | None = None
 ) -> TokenStream:
     """Encode a corpus by a vocabulary; arguments and errors as in :func:`scan`."""
     with _spool() as (spool, keep):
@@ -231,8 +231,8 @@ def _threads(workers: int | None) -> int:
 
 @contextlib.contextmanager
 def _spool() -> Iterator[tuple[IO[bytes], Callable[[], object]]]:
-    """A temporary file without a name, which is closed at the end unless the second item has been
-    called.""" with contextlib.ExitStack() as stack:
+    """A temporary file without a name, closed at the end unless the second item has been called."""
+    with contextlib.ExitStack() as stack:
         file = stack.enter_context(tempfile.TemporaryFile(buffering=0))
         yield file, stack.pop_all
 
@@ -296,7 +296,8 @@ class _FileBatch:
 
     def flush(self, keep: int | None = None) -> int:
         """Scan what has been gathered and close its files, but for one; returns the number of bytes."""
-        _raise_fault(self._scanner.scan_files(self._pieces), [self._paths[piece[0]] for piece in self._pieces])
+        fault = self._scanner.scan_files(self._pieces)
+        _raise_fault(fault, [self._paths[piece[0]] for piece in self._pieces])
         size, self._size = self._size, 0
         self._pieces = []
         for file in [file for file in self._paths if file != keep]:
@@ -347,8 +348,8 @@ def _position(file: BinaryIO) -> int:
         return 0
 
 
-def _raise_fault(fault: _core.Fault | None, paths: list[str] | None = None, where: str = "") -> None:
-    """Raise what the scanner reports as (kind, index of the piece, offset, errno)."""
+def _raise_fault(fault: Fault | None, paths: list[str] | None = None, where: str = "") -> None:
+    """Raise what stopped the scanner."""
     if fault is None:
         return
     kind, piece, offset, number = fault
@@ -366,7 +367,7 @@ def _raise_fault(fault: _core.Fault | None, paths: list[str] | None = None, wher
     if kind == "shrank":
         raise ValueError(f"{path} became shorter while it was read: it ends at byte {offset}")
     if kind == "long":
-        raise ValueError(f"{path}: the word at byte {offset}{where} is longer than 64 MiB; is this a file of text?")
+        raise ValueError(f"{path}: the word at byte {offset}{where} is longer than 64 MiB; is this text?")
     raise ValueError(
         f"{path}: byte {offset}{where} is not valid UTF-8; convert the file, for instance with iconv "
         "(iconv -c -f utf-8 -t utf-8 drops what is not valid)"

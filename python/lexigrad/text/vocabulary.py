@@ -135,7 +135,8 @@ def select(
         counts: from :func:`lexigrad.text.count`, :func:`lexigrad.text.scan` or
             :meth:`WordCounts.from_frequencies`.
         min_count: words that occur less often go.
-        max_final_vocab: raises ``min_count`` until at most so many words are left. Words of equal count go together.
+        max_final_vocab: raises ``min_count`` until at most so many words are left; words of equal count go
+            together.
         trim_rule: called as ``trim_rule(word, count, min_count)`` for each word; returns RULE_KEEP,
             RULE_DISCARD or RULE_DEFAULT (decide by ``min_count``).
         sorted_vocab: ids by falling count, equal counts by code points; else in order of first appearance.
@@ -151,9 +152,9 @@ def select(
     kept = _kept(counts, least, trim_rule)
     if len(kept) == 0:
         raise ValueError(
-            f"no word is left in the vocabulary: the corpus has {counts.raw_words} words, {len(counts)} distinct, "
-            f"the most frequent {counts.counts.max()} times, and min_count={least}"
-            f"{' or trim_rule' if trim_rule else ''} keeps none: lower it or take a larger corpus"
+            f"no word is left in the vocabulary: the corpus has {counts.raw_words} words, {len(counts)} "
+            f"distinct, the most frequent {counts.counts.max()} times, and min_count={least}"
+            f"{' with trim_rule' if trim_rule else ''} keeps none: lower it or take a larger corpus"
         )
     if sorted_vocab:
         kept = counts.by_falling_count(kept)
@@ -218,9 +219,10 @@ def _least_count(counts: WordCounts, min_count: int, max_final_vocab: int | None
     return max(min_count, int(np.partition(counts.counts, place)[place]) + 1)
 
 
-def _kept(counts: WordCounts, min_count: int, trim_rule: TrimRule | None) -> NDArray[np.int64]:
+def _kept(counts: WordCounts, min_count: int, trim_rule: TrimRule | None) -> NDArray[np.int32]:
     """The places of the words that stay, in their order."""
     if trim_rule is None:
-        return np.flatnonzero(counts.counts >= min_count)
+        return np.flatnonzero(counts.counts >= min_count).astype(np.int32)
     pairs = zip(counts.words, counts.counts.tolist(), strict=True)
-    return np.flatnonzero([keeps(word, count, min_count, trim_rule) for word, count in pairs])
+    keep = [keeps(word, count, min_count, trim_rule) for word, count in pairs]
+    return np.flatnonzero(keep).astype(np.int32)
