@@ -1,5 +1,6 @@
 """Vectors with keys: look-up, similarity and files, under gensim's names."""
 
+import itertools
 import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -43,15 +44,15 @@ class KeyedVectors:
 
     Names, defaults and results are those of ``gensim.models.KeyedVectors``. What differs:
 
-    - a vector of zeros has similarity 0 with everything (gensim: NaN), and a row that holds NaN or infinity is never
-      among the results;
+    - a vector of zeros has similarity 0 with everything (gensim: NaN), and a row that holds NaN or infinity
+      is never among the results;
     - empty input raises ``ValueError`` throughout;
     - :meth:`most_similar_batch` answers many queries at once;
     - :meth:`save` writes safetensors; nothing is ever unpickled.
 
-    The first search makes a compact copy of the rows, a byte per value, and keeps it. Code that writes into ``vectors``
-    in place must call ``fill_norms(force=True)`` afterwards; every method of this class does so itself.
-    Reading from several threads is safe, writing is not.
+    The first search makes a compact copy of the rows, a byte per value, and keeps it. Code that writes into
+    ``vectors`` in place must call ``fill_norms(force=True)`` afterwards; every method of this class does so
+    itself. Reading from several threads is safe, writing is not.
 
     Args:
         vector_size: number of dimensions.
@@ -71,7 +72,9 @@ class KeyedVectors:
 
     def __init__(self, vector_size: int, count: int = 0, dtype: DTypeLike = np.float32) -> None:
         if vector_size < 1 or count < 0:
-            raise ValueError(f"vector_size must be at least 1 and count at least 0, not {vector_size} and {count}")
+            raise ValueError(
+                f"vector_size must be at least 1 and count at least 0, not {vector_size} and {count}"
+            )
         self.vector_size = int(vector_size)
         self.index_to_key: list[Any] = [None] * count
         self.key_to_index: dict[Any, int] = {}
@@ -105,7 +108,9 @@ class KeyedVectors:
         return f"{type(self).__name__}<vector_size={self.vector_size}, {len(self)} keys>"
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__}: {len(self)} keys, vector_size={self.vector_size}, {self.vectors.dtype}>"
+        return (
+            f"<{type(self).__name__}: {len(self)} keys, vector_size={self.vector_size}, {self.vectors.dtype}>"
+        )
 
     def __len__(self) -> int:
         return len(self.index_to_key)
@@ -128,7 +133,9 @@ class KeyedVectors:
             return int(key)
         if default is not None:
             return default
-        raise KeyError(f"Key {key!r} not present in vocabulary of {len(self)} keys; test with `key in vectors` first")
+        raise KeyError(
+            f"Key {key!r} not present in vocabulary of {len(self)} keys; test with `key in vectors` first"
+        )
 
     def has_index_for(self, key: Any) -> bool:
         """Whether the key has a row."""
@@ -138,7 +145,7 @@ class KeyedVectors:
         return self.has_index_for(key)
 
     def get_vector(self, key: Key, norm: bool = False) -> Array:
-        """The vector of a key (vector_size,), scaled to length 1 if ``norm``. Read-only; copy it to change it.
+        """The vector of a key (vector_size,), of length 1 if ``norm``. Read-only: copy it to change it.
 
         Raises:
             KeyError: there is no such key.
@@ -149,7 +156,7 @@ class KeyedVectors:
         return vector
 
     def get_vectors(self, keys: Iterable[Key], norm: bool = False) -> Array:
-        """The vectors of several keys (n, vector_size), scaled to length 1 if ``norm``.
+        """The vectors of several keys (n, vector_size), of length 1 if ``norm``.
 
         Raises:
             KeyError: one of the keys is missing.
@@ -167,7 +174,8 @@ class KeyedVectors:
 
     def get_normed_vectors(self) -> Array:
         """All vectors scaled to length 1 (n, vector_size), as a new array."""
-        return self.vectors / self._divisors()[:, None]
+        self.fill_norms()
+        return _scaled(self.vectors, self._norms)
 
     def get_mean_vector(
         self,
@@ -211,7 +219,7 @@ class KeyedVectors:
     # Adding vectors.
 
     def add_vector(self, key: Key, vector: ArrayLike) -> int:
-        """Put one vector into the next free place, or append it (which copies all: prefer :meth:`add_vectors`).
+        """Put a vector into the next free place, or append it (which copies all: prefer :meth:`add_vectors`).
 
         Returns:
             The row of the vector.
@@ -245,7 +253,8 @@ class KeyedVectors:
         """Append vectors.
 
         Args:
-            keys: n keys, or one. A key given twice counts once: its last vector if ``replace``, else its first.
+            keys: n keys, or one. A key given twice counts once: its last vector if ``replace``, else its
+                first.
             weights: (n, vector_size), or (vector_size,) for one key.
             extras: attributes: name to array (n, ...).
             replace: overwrite the vectors of keys that are there already, which are left alone otherwise.
@@ -265,7 +274,9 @@ class KeyedVectors:
             raise ValueError(f"weights must have shape ({len(keys)}, {self.vector_size}), not {rows.shape}")
         for name, values in extras.items():
             if len(values) != len(keys):
-                raise ValueError(f"extras[{name!r}] must have {len(keys)} values, one for each key, not {len(values)}")
+                raise ValueError(
+                    f"extras[{name!r}] must have {len(keys)} values, one for each key, not {len(values)}"
+                )
 
         known = len(self)
         targets = np.empty(len(keys), np.int64)
@@ -294,14 +305,17 @@ class KeyedVectors:
     def vectors_for_all(
         self, keys: Iterable[Key], allow_inference: bool = True, copy_vecattrs: bool = False
     ) -> "KeyedVectors":
-        """A new object that holds the vectors of those of the given keys that have one, each once, in that order.
+        """A new object with the vectors of those of the keys that have one, each once, in the order given.
 
         Args:
             keys: any iterable.
-            allow_inference: also ask for keys without a row; means something only for classes that make up vectors.
+            allow_inference: also ask for keys without a row; means something only for classes that make up
+                vectors.
             copy_vecattrs: copy the attributes as well.
         """
-        chosen = [key for key in dict.fromkeys(keys) if key in (self if allow_inference else self.key_to_index)]
+        chosen = [
+            key for key in dict.fromkeys(keys) if key in (self if allow_inference else self.key_to_index)
+        ]
         result = KeyedVectors(self.vector_size, dtype=self.vectors.dtype)
         if chosen:
             result.add_vectors(chosen, np.stack([self.get_vector(key) for key in chosen]))
@@ -327,7 +341,9 @@ class KeyedVectors:
 
     # Attributes of keys.
 
-    def allocate_vecattrs(self, attrs: Sequence[str] | None = None, types: Sequence[Any] | None = None) -> None:
+    def allocate_vecattrs(
+        self, attrs: Sequence[str] | None = None, types: Sequence[Any] | None = None
+    ) -> None:
         """Make arrays for attributes, zero at first, and as long as ``index_to_key``.
 
         Args:
@@ -343,7 +359,9 @@ class KeyedVectors:
             dtype = np.dtype({int: np.int64, str: object}.get(kind, kind))
             old = self.expandos.get(attr, np.zeros(0, dtype))
             if not np.issubdtype(dtype, old.dtype):
-                raise TypeError(f"attribute {attr!r} holds {old.dtype} and cannot take {dtype}: use another name")
+                raise TypeError(
+                    f"attribute {attr!r} holds {old.dtype} and cannot take {dtype}: use another name"
+                )
             if attr not in self.expandos or len(old) != len(self):
                 new = np.zeros((len(self), *old.shape[1:]), old.dtype)
                 new[: len(old)] = old[: len(self)]
@@ -388,7 +406,7 @@ class KeyedVectors:
     # Lengths.
 
     def fill_norms(self, force: bool = False) -> None:
-        """Compute ``norms`` where they are missing, or anew with ``force``: call it so after writing into ``vectors``."""
+        """Compute ``norms`` if there are none, or anew with ``force`` (after writing into ``vectors``)."""
         if self._norms is None or force:
             matrix = self.vectors
             self.norms = (
@@ -399,24 +417,16 @@ class KeyedVectors:
 
     def unit_normalize_all(self) -> None:
         """Scale all vectors to length 1, in place."""
-        divisors = self._divisors()
-        self._make_writeable()
-        np.divide(self.vectors, divisors[:, None], out=self.vectors)
-        self.fill_norms(force=True)
-
-    def _divisors(self) -> Array:
-        """Lengths of the rows, 1 for a row of zeros."""
         self.fill_norms()
-        assert self._norms is not None
-        return np.where(self._norms == 0, self._norms.dtype.type(1), self._norms)
+        self._make_writeable()
+        _scaled(self.vectors, self._norms, out=self.vectors)
+        self.fill_norms(force=True)
 
     def _units(self, indices: Sequence[int] | NDArray[np.int64]) -> Array:
         """Rows scaled to length 1, as a new array."""
         self.fill_norms()
         assert self._norms is not None
-        norms = self._norms[indices]
-        rows: Array = self.vectors[indices]
-        return rows / np.where(norms == 0, norms.dtype.type(1), norms)[:, None]
+        return _scaled(self.vectors[indices], self._norms[indices])
 
     def _make_writeable(self) -> None:
         """Vectors that are mapped from a file are copied before they are changed."""
@@ -445,16 +455,19 @@ class KeyedVectors:
 
         Args:
             positive: a key, a vector (vector_size,), or a list of these, each alone or as ``(key, weight)``.
-            negative: the same, with -1 as the default weight. The vectors of keys are scaled to length 1 first.
+            negative: the same, with -1 as the default weight. The vectors of keys are scaled to length 1
+                first.
             topn: how many to return; None for the similarities of all rows.
             clip_start: first row to look at.
             clip_end: end of the rows to look at; all by default.
             restrict_vocab: look at the first so many rows only, in place of the two above.
-            indexer: an approximate index to ask in place of an exact search. It looks at all rows and leaves out none.
+            indexer: an approximate index to ask in place of an exact search. It looks at all rows and leaves
+                out none.
 
         Returns:
-            List of (key, similarity), best first, of equal ones the lower row first; or, for ``topn=None``, an array
-            of the similarities of rows clip_start to clip_end. The result does not depend on the number of threads.
+            List of (key, similarity), best first, of equal ones the lower row first; or, for ``topn=None``,
+            an array of the similarities of rows clip_start to clip_end. The result does not depend on the
+            number of threads.
 
         Raises:
             KeyError: a key is missing.
@@ -482,7 +495,8 @@ class KeyedVectors:
         """:meth:`most_similar` for many queries in one call, which is many times faster.
 
         ``most_similar_batch(["king", "queen"])`` asks for the neighbours of two words, and
-        ``most_similar_batch([["king", "woman"], ["paris", "italy"]], [["man"], ["france"]])`` solves two analogies.
+        ``most_similar_batch([["king", "woman"], ["paris", "italy"]], [["man"], ["france"]])`` solves two
+        analogies.
 
         Args:
             positive: for each query what :meth:`most_similar` takes as ``positive``. The rows of an array
@@ -500,7 +514,9 @@ class KeyedVectors:
         positives = list(_several(positive))
         negatives = [None] * len(positives) if negative is None else list(_several(negative))
         if len(negatives) != len(positives):
-            raise ValueError(f"there are {len(positives)} positive and {len(negatives)} negative, not as many of both")
+            raise ValueError(
+                f"there are {len(positives)} positive and {len(negatives)} negative, not as many of both"
+            )
         if _is_less_than_one(topn):
             return [[] for _ in positives]
         begin, end = self._range(clip_start, clip_end, restrict_vocab)
@@ -520,23 +536,31 @@ class KeyedVectors:
         """:meth:`most_similar` for one key."""
         return self.most_similar([key], topn=topn, restrict_vocab=restrict_vocab)
 
-    def similar_by_vector(self, vector: Array, topn: int | None = 10, restrict_vocab: int | None = None) -> Any:
+    def similar_by_vector(
+        self, vector: Array, topn: int | None = 10, restrict_vocab: int | None = None
+    ) -> Any:
         """:meth:`most_similar` for one vector (vector_size,)."""
         return self.most_similar([np.asarray(vector)], topn=topn, restrict_vocab=restrict_vocab)
 
     def most_similar_cosmul(
-        self, positive: Any = None, negative: Any = None, topn: int | None = 10, restrict_vocab: int | None = None
+        self,
+        positive: Any = None,
+        negative: Any = None,
+        topn: int | None = 10,
+        restrict_vocab: int | None = None,
     ) -> Any:
         """Analogies by products: 3CosMul of Levy and Goldberg 2014, equation 4.
 
-        The score is prod (1 + cos(x, p)) / 2 over the positive, divided by the same over the negative plus 1e-6.
-        Arguments and result as for :meth:`most_similar`, without weights.
+        The score is prod (1 + cos(x, p)) / 2 over the positive, divided by the same over the negative plus
+        1e-6. Arguments and result as for :meth:`most_similar`, without weights.
         """
         if _is_less_than_one(topn):
             return []
         wanted, unwanted = _as_list(positive), _as_list(negative)
         if not wanted:
-            raise ValueError("cannot compute similarity with no input: give at least one positive key or vector")
+            raise ValueError(
+                "cannot compute similarity with no input: give at least one positive key or vector"
+            )
         _, end = self._range(0, None, restrict_vocab)
         scores, given = np.ones(end, np.float32), []
         for items, is_divisor in ((wanted, False), (unwanted, True)):
@@ -572,7 +596,7 @@ class KeyedVectors:
         return np.float32(np.dot(*means))
 
     def distances(self, word_or_vector: Any, other_words: Iterable[Key] | None = ()) -> Array:
-        """1 - cosine of a key or vector with each of ``other_words``, or with all rows if there are none (n,)."""
+        """1 - cosine of a key or vector with each of ``other_words``, or with all rows without these (n,)."""
         vector = self._vector_of(word_or_vector)
         others = list(other_words if other_words is not None else ())
         if others:
@@ -583,8 +607,7 @@ class KeyedVectors:
     def cosine_similarities(vector_1: ArrayLike, vectors_all: ArrayLike) -> Array:
         """Cosine of a vector (d,) with each row of an array (n, d); 0 where one of them is all zero."""
         a, b = np.asarray(vector_1), np.asarray(vectors_all)
-        lengths = np.linalg.norm(a) * np.linalg.norm(b, axis=1)
-        return np.asarray((b @ a) / np.where(lengths == 0, 1, lengths))
+        return _scaled((b @ a)[:, None], np.linalg.norm(a) * np.linalg.norm(b, axis=1))[:, 0]
 
     def most_similar_to_given(self, key1: Key, keys_list: Sequence[Key]) -> Any:
         """The one of ``keys_list`` that is most similar to ``key1``."""
@@ -609,19 +632,25 @@ class KeyedVectors:
         """
         known = [word for word in _several(words) if word in self]
         if len(known) < len(words):
-            logger.warning("left out, not in the vocabulary: %s", sorted({str(w) for w in words if w not in self}))
+            logger.warning(
+                "left out, not in the vocabulary: %s", sorted({str(w) for w in words if w not in self})
+            )
         if not known:
             raise ValueError("cannot choose from an empty list: give at least one word of the vocabulary")
         vectors = self.get_vectors(known, norm=use_norm).astype(np.float32)
         similarities = vectors @ self.get_mean_vector(list(vectors), post_normalize=True)
-        return sorted(zip(np.where(np.isnan(similarities), -np.inf, similarities), known, strict=True), reverse=True)
+        return sorted(
+            zip(np.where(np.isnan(similarities), -np.inf, similarities), known, strict=True), reverse=True
+        )
 
     def doesnt_match(self, words: Sequence[Key]) -> Any:
         """The word that is least similar to the mean of all; see :meth:`rank_by_centrality`."""
         return self.rank_by_centrality(words)[-1][1]
 
     def relative_cosine_similarity(self, wa: Key, wb: Key, topn: int = 10) -> float:
-        """Similarity of two keys over the sum of those of the ``topn`` neighbours of ``wa`` (Leeuwenberg et al. 2016).
+        """Similarity of two keys over the sum of those of the ``topn`` neighbours of ``wa``.
+
+        Leeuwenberg et al. 2016, "A minimally supervised approach for synonym extraction".
 
         Raises:
             ValueError: ``wa`` has no neighbours.
@@ -629,13 +658,16 @@ class KeyedVectors:
         neighbours = self.similar_by_word(wa, topn)
         if not neighbours:
             raise ValueError(f"{wa!r} has no neighbours to compare with")
-        return float(self.similarity(wa, wb)) / sum(similarity for _, similarity in neighbours)
+        total: float = sum(similarity for _, similarity in neighbours)
+        return float(self.similarity(wa, wb)) / total
 
     def _query(self, positive: Any, negative: Any) -> tuple[NDArray[np.float32], list[int]]:
         """What is searched for, of length 1, and the rows of the keys that were given."""
         terms = _terms(positive, 1.0) + _terms(negative, -1.0)
         if not terms:
-            raise ValueError("cannot search for nothing: give at least one positive or negative key or vector")
+            raise ValueError(
+                "cannot search for nothing: give at least one positive or negative key or vector"
+            )
         total, mass, given = np.zeros(self.vector_size), 0.0, []
         for item, weight in terms:
             if not isinstance(item, np.ndarray):
@@ -647,7 +679,7 @@ class KeyedVectors:
     def _vector_of(self, key_or_vector: Any) -> Array:
         """The vector of a key, of length 1, or the vector itself in the same direction it has."""
         if isinstance(key_or_vector, (str, int, np.integer)):
-            return self._units([self.get_index(key_or_vector)])[0]
+            return self._units([self.get_index(key_or_vector)]).reshape(-1)
         return self._checked(key_or_vector)
 
     def _range(self, clip_start: int, clip_end: int | None, restrict_vocab: int | None) -> tuple[int, int]:
@@ -664,7 +696,11 @@ class KeyedVectors:
         if state is None:
             self.fill_norms()
             threads = _core.num_threads()
-            matrix = self.vectors if _is_searchable(self.vectors) else np.ascontiguousarray(self.vectors, np.float32)
+            matrix = (
+                self.vectors
+                if _is_searchable(self.vectors)
+                else np.ascontiguousarray(self.vectors, np.float32)
+            )
             norms = np.ascontiguousarray(self._norms, np.float32)
             state = _Searchable(matrix, norms, *_core.quantise_rows(matrix, norms, threads))
             self._searchable = state
@@ -674,14 +710,13 @@ class KeyedVectors:
         """Cosine of a vector with the rows [begin, end)."""
         state = self._prepared()
         unit = np.ascontiguousarray(_unit(query), np.float32)
-        norms = state.norms[begin:end]
         dots = _core.row_dots(state.matrix[begin:end], unit, _core.num_threads())
-        return dots / np.where(norms == 0, np.float32(1), norms)
+        return _scaled(dots[:, None], state.norms[begin:end])[:, 0]
 
     def _search(
         self, queries: Array, given: Sequence[Sequence[int]], topn: int, begin: int, end: int
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Rows and similarities (q, k) of the best of [begin, end) without those given; -1 and NaN where there are none."""
+        """Best rows of [begin, end) but those given: indices and similarities (q, k), -1 and NaN if too few."""
         offsets = np.zeros(len(queries) + 1, np.int64)
         np.cumsum([len(rows) for rows in given], out=offsets[1:])
         excluded = np.fromiter((row for rows in given for row in rows), np.int64, offsets[-1])
@@ -696,7 +731,11 @@ class KeyedVectors:
         indices, scores = self._search(queries, given, topn, begin, end)
         keys = self.index_to_key
         return [
-            [(keys[i], score) for i, score in zip(row, similarities, strict=True) if i >= 0 and keys[i] is not None]
+            [
+                (keys[i], score)
+                for i, score in zip(row, similarities, strict=True)
+                if i >= 0 and keys[i] is not None
+            ]
             for row, similarities in zip(indices.tolist(), scores.tolist(), strict=True)
         ]
 
@@ -740,7 +779,7 @@ class KeyedVectors:
         case_insensitive: bool = True,
         dummy4unknown: bool = False,
     ) -> evaluate.RelationScores:
-        """Degrees of relational similarity, SemEval-2012 task 2; see :func:`lexigrad.embed.evaluate.relations`."""
+        """Relational similarity, SemEval-2012 task 2; see :func:`lexigrad.embed.evaluate.relations`."""
         return evaluate.relations(
             self,
             gold,
@@ -761,7 +800,9 @@ class KeyedVectors:
         for i, word in enumerate(words):
             first.setdefault(word, i)
         if len(first) < len(words):
-            logger.warning("%d words came more than once: only the first vector of each is kept", len(words) - len(first))
+            logger.warning(
+                "%d words came more than once: only the first vector of each is kept", len(words) - len(first)
+            )
             rows = list(first.values())
             vectors, counts = vectors[rows], None if counts is None else counts[rows]
         result = cls(vectors.shape[1], dtype=vectors.dtype)
@@ -785,9 +826,10 @@ class KeyedVectors:
         datatype: DTypeLike = np.float32,
         no_header: bool = False,
     ) -> Self:
-        """Read word2vec's text or binary format, also compressed; see :func:`lexigrad.io.word2vec.read_word2vec`.
+        """Read word2vec's text or binary format; see :func:`lexigrad.io.word2vec.read_word2vec`.
 
-        Without ``fvocab`` the attribute ``count`` falls from n to 1, as in gensim: it keeps the order, no more.
+        Without ``fvocab`` the attribute ``count`` falls from n to 1, as in gensim: it keeps the order, no
+        more.
         """
         from lexigrad.io.word2vec import read_word2vec
 
@@ -825,7 +867,8 @@ class KeyedVectors:
             write_header: begin with the line of two numbers.
             prefix: put before every word.
             append: add to the end of the file.
-            sort_attr: attribute to sort by, greatest first; the present order where there is no such attribute.
+            sort_attr: attribute to sort by, greatest first; the present order where there is no such
+                attribute.
 
         Raises:
             ValueError: ``fvocab`` without ``sort_attr``, another ``total_vec``, or places without a key.
@@ -833,7 +876,9 @@ class KeyedVectors:
         from lexigrad.io.word2vec import write_word2vec
 
         if total_vec not in (None, len(self)):
-            raise ValueError(f"total_vec must be the number of vectors, {len(self)}, or None, not {total_vec}")
+            raise ValueError(
+                f"total_vec must be the number of vectors, {len(self)}, or None, not {total_vec}"
+            )
         if fvocab is not None and sort_attr not in self.expandos:
             raise ValueError(f"cannot write {os.fspath(fvocab)}: there is no attribute {sort_attr!r}")
         words, vectors, counts = self._written(sort_attr)
@@ -869,7 +914,7 @@ class KeyedVectors:
         file = read_word2vec(fname, binary=binary, encoding=encoding, unicode_errors=unicode_errors)
         if file.vectors.shape[1] != self.vector_size:
             raise ValueError(
-                f"{os.fspath(fname)} has vectors of size {file.vectors.shape[1]}, and {self.vector_size} is needed"
+                f"{os.fspath(fname)}: vectors of size {file.vectors.shape[1]}, and not {self.vector_size}"
             )
         common = [i for i, word in enumerate(file.words) if word in self.key_to_index]
         rows = [self.key_to_index[file.words[i]] for i in common]
@@ -896,7 +941,7 @@ class KeyedVectors:
         write_glove(path, words, vectors)
 
     def save_projector(self, prefix: Path) -> None:
-        """Write the two .tsv files of the TensorBoard projector; see :func:`lexigrad.io.projector.write_projector`."""
+        """Write TensorBoard projector files; see :func:`lexigrad.io.projector.write_projector`."""
         from lexigrad.io.projector import write_projector
 
         words, vectors, counts = self._written("count")
@@ -905,7 +950,11 @@ class KeyedVectors:
     def _written(self, sort_attr: str) -> tuple[list[str], Array, Array | None]:
         """Words, vectors and the attribute, in falling order of the attribute where there is one."""
         self._check_complete()
-        words, vectors, values = [str(key) for key in self.index_to_key], self.vectors, self.expandos.get(sort_attr)
+        words, vectors, values = (
+            [str(key) for key in self.index_to_key],
+            self.vectors,
+            self.expandos.get(sort_attr),
+        )
         if values is None:
             return words, vectors, None
         order = np.argsort(-np.asarray(values), kind="stable")
@@ -917,7 +966,8 @@ class KeyedVectors:
         free = sum(key is None for key in self.index_to_key)
         if free or len(self.vectors) != len(self):
             raise ValueError(
-                f"cannot save: {len(self)} keys, of which {free} are still free places, and {len(self.vectors)} vectors"
+                f"cannot save {len(self.vectors)} vectors with {len(self)} keys, {free} of them free places: "
+                "give every place a key and a vector, or call resize_vectors()"
             )
 
     def save(self, fname: Path) -> None:
@@ -943,7 +993,9 @@ class KeyedVectors:
             arrays["key_is_integer"] = whole
         for name, values in self.expandos.items():
             if values.dtype == object:
-                raise TypeError(f"attribute {name!r} holds objects and cannot be saved: store numbers, or remove it")
+                raise TypeError(
+                    f"attribute {name!r} holds objects and cannot be saved: store numbers, or remove it"
+                )
             arrays[f"vecattr.{name}"] = values
         write_safetensors(fname, arrays, {"format": "lexigrad.KeyedVectors", "version": 1})
 
@@ -970,11 +1022,15 @@ class KeyedVectors:
 
     @classmethod
     def _from_arrays(cls, arrays: Mapping[str, Array], metadata: Mapping[str, Any]) -> Self:
-        if metadata.get("format") != "lexigrad.KeyedVectors" or not {"vectors", "keys", "key_offsets"} <= set(arrays):
+        if metadata.get("format") != "lexigrad.KeyedVectors" or not {"vectors", "keys", "key_offsets"} <= set(
+            arrays
+        ):
             raise ValueError("no vectors saved by KeyedVectors.save")
         vectors = arrays["vectors"]
         if vectors.ndim != 2 or vectors.shape[1] < 1 or vectors.dtype.kind != "f":
-            raise ValueError(f"vectors must be a matrix of floats, not {vectors.dtype} of shape {vectors.shape}")
+            raise ValueError(
+                f"vectors must be a matrix of floats, not {vectors.dtype} of shape {vectors.shape}"
+            )
         keys = _decoded_keys(arrays, len(vectors))
         result = cls(vectors.shape[1], dtype=vectors.dtype)
         result.index_to_key = keys
@@ -995,15 +1051,16 @@ def _decoded_keys(arrays: Mapping[str, Array], count: int) -> list[Any]:
     offsets, data = arrays["key_offsets"], arrays["keys"]
     integers = arrays.get("key_is_integer", np.zeros(count, np.uint8))
     if offsets.shape != (count + 1,) or offsets.dtype != np.int64 or data.ndim != 1 or data.dtype != np.uint8:
-        raise ValueError(f"keys must be bytes and key_offsets {count + 1} int64, one more than there are vectors")
+        raise ValueError(
+            f"keys must be bytes and key_offsets {count + 1} int64, one more than there are vectors"
+        )
     if offsets[0] != 0 or offsets[-1] != len(data) or (np.diff(offsets) < 0).any():
         raise ValueError("key_offsets must rise from 0 to the length of keys")
     if integers.shape != (count,):
         raise ValueError(f"key_is_integer must have shape ({count},), not {integers.shape}")
     text, places = data.tobytes(), offsets.tolist()
     keys: list[Any] = [
-        text[begin:end].decode("utf-8", "surrogatepass")
-        for begin, end in zip(places[:-1], places[1:], strict=True)
+        text[begin:end].decode("utf-8", "surrogatepass") for begin, end in itertools.pairwise(places)
     ]
     for i in np.flatnonzero(integers):
         keys[i] = int(keys[i])
@@ -1011,7 +1068,7 @@ def _decoded_keys(arrays: Mapping[str, Array], count: int) -> list[Any]:
 
 
 def _is_searchable(matrix: Array) -> bool:
-    """Whether the compiled code reads this array as it is: float32, each row contiguous, rows one after another."""
+    """Whether the compiled code reads this array as it is: float32, rows contiguous, maybe padded."""
     count, size = matrix.shape
     return bool(
         matrix.dtype == np.float32
@@ -1027,10 +1084,17 @@ def _is_less_than_one(topn: Any) -> bool:
     return topn is not None and int(topn) < 1
 
 
+def _scaled(rows: Array, lengths: Array | None, out: Array | None = None) -> Array:
+    """Rows (n, d) over their lengths (n,); rows of zeros stay zeros, infinity becomes NaN."""
+    lengths = np.asarray(lengths)
+    with np.errstate(invalid="ignore"):
+        return np.divide(rows, np.where(lengths == 0, lengths.dtype.type(1), lengths)[:, None], out=out)
+
+
 def _unit(vector: Array) -> Array:
     """The vector scaled to length 1; zeros stay zeros."""
-    length = np.linalg.norm(vector)
-    return vector if length == 0 else vector / length
+    row = vector[None]
+    return _scaled(row, np.linalg.norm(row, axis=1)).reshape(-1)
 
 
 def _several(keys: Any) -> Any:
@@ -1063,6 +1127,6 @@ def _terms(value: Any, weight: float) -> list[tuple[Any, float]]:
             terms.append((item, weight))
         else:
             raise TypeError(
-                f"expected a key, a vector or (key, weight), not {item!r}; for many queries use most_similar_batch"
+                f"expected a key, a vector or (key, weight), not {item!r}; many queries: most_similar_batch"
             )
     return terms
