@@ -118,8 +118,39 @@ bool too_large(std::string_view number) {
   return magnitude + exponent > 0;
 }
 
+// The usual case, a sign, at most 15 digits and a point, several times faster than from_chars and just as exact:
+// digits and power of ten are exact doubles, so their quotient is the nearest double, and that rounds to the nearest
+// float unless it lies halfway between two. nullptr: not such a number.
+const char* parse_short_number(const char* at, const char* end, float& value) {
+  static constexpr double kPowers[] = {1,   1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                       1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+  const bool negative = at < end && *at == '-';
+  if (negative) ++at;
+  std::uint64_t digits = 0;
+  const auto read_digits = [&] {
+    const char* const begin = at;
+    const char* const most = end - at > 16 ? at + 16 : end;
+    for (; at < most && *at >= '0' && *at <= '9'; ++at) digits = digits * 10 + static_cast<std::uint64_t>(*at - '0');
+    return at - begin;
+  };
+  auto count = read_digits();
+  std::ptrdiff_t decimals = 0;
+  if (at < end && *at == '.') {
+    ++at;
+    decimals = read_digits();
+    count += decimals;
+  }
+  if (count == 0 || count > 15 || (at < end && !is_separator(*at))) return nullptr;
+  const double magnitude = static_cast<double>(digits) / kPowers[decimals];
+  constexpr std::uint64_t below_float = (std::uint64_t{1} << 29) - 1, halfway = std::uint64_t{1} << 28;
+  if ((std::bit_cast<std::uint64_t>(magnitude) & below_float) == halfway) return nullptr;
+  value = static_cast<float>(negative ? -magnitude : magnitude);
+  return at;
+}
+
 // Reads the number that begins at `begin`; nullptr when no number that ends at a separator or at `end` does.
 const char* parse_number(const char* begin, const char* end, float& value) {
+  if (const char* stop = parse_short_number(begin, end, value)) return stop;
   if (begin < end && *begin == '+' && begin + 1 < end && begin[1] != '-') ++begin;
   const auto [stop, error] = std::from_chars(begin, end, value);
   if (error == std::errc::invalid_argument || (stop < end && !is_separator(*stop))) return nullptr;

@@ -31,7 +31,7 @@ FORMATS: tuple[Format, ...] = get_args(Format)
 SAFETENSORS_FORMAT = "lexigrad.KeyedVectors"
 SAFETENSORS_VERSION = 1
 
-_PEEK_BYTES = 1 << 16
+_PEEK_BYTES = 1 << 20
 _FASTTEXT_MAGIC = b"\xba\x16\x4f\x2f"
 _HEADER = re.compile(rb"\s*[+-]?\d{1,30}\s+[+-]?\d{1,30}\s*")
 _PROJECTOR_ENDS = ("_tensor", "_metadata")
@@ -63,7 +63,7 @@ def detect_format(path: str | os.PathLike[str]) -> Format:
         line, line_break, rest = data.partition(b"\n")
         if line_break and _HEADER.fullmatch(line):
             return "word2vec-text" if _is_row(rest, int(line.split()[1])) else "word2vec-binary"
-        if line_break and _columns(line):
+        if (line_break or len(data) < _PEEK_BYTES) and _columns(line):
             return "glove"
         raise source.fault(
             f"begins with {line[:40]!r}: neither a word2vec header, nor a word and its numbers, nor "
@@ -200,8 +200,7 @@ def _columns(line: bytes) -> int:
 
 
 def _is_row(text: bytes, dim: int) -> bool:
-    """Whether bytes after a word2vec header begin a text: numbers to the end of the line, or as far as it "
-    "is seen."""
+    """Whether what follows a word2vec header is text: numbers to the end of the line, or of what is seen."""
     line, line_break, _ = text.partition(b"\n")
     if not line_break:
         line = line.rpartition(b" ")[0] or line

@@ -31,8 +31,7 @@ _SPLITS = re.compile(r"[\t\n\r\0]")
 
 
 def projector_paths(prefix_or_paths: Path | tuple[Path, Path]) -> tuple[str, str]:
-    """The two files: of numbers, prefix_tensor.tsv, and of words, prefix_metadata.tsv; or the pair that was "
-    "given."""
+    """The files of numbers, prefix_tensor.tsv, and of words, prefix_metadata.tsv; or the pair given."""
     if isinstance(prefix_or_paths, tuple):
         tensor, metadata = prefix_or_paths
         return os.fspath(tensor), os.fspath(metadata)

@@ -72,8 +72,7 @@ class WordList:
         self._seen: set[str] = set() if errors == "strict" else {""}
 
     def extend(self, block: bytes, place: Callable[[int], str]) -> None:
-        """Add the words of a block, each followed by a line break; ``place(i)`` tells where its word i "
-        "stands."""
+        """Add a block's words, each followed by a line break; ``place(i)`` tells where word i stands."""
         words = self._decode(block, place)
         if len(set(words)) != len(words) or not self._seen.isdisjoint(words):
             self._find_repeated(words, place)
@@ -128,8 +127,7 @@ class WordList:
 
 
 class Layout(NamedTuple):
-    """How the rows of a file are laid out: ``parse`` reads them, ``row`` says what people call one "
-    "("line")."""
+    """How the rows of a file are laid out: ``parse`` reads them; ``row`` is what people call one."""
 
     parse: Parse
     row: str
@@ -187,8 +185,7 @@ def _places(layout: Layout, done: int, offset: int, starts: NDArray[np.int64]) -
 
 
 def _grown(source: ByteBlocks, dim: int, done: int, wanted: int | None) -> int:
-    """The rows to make room for once ``done`` are full: what a plain file's size suggests, else half as "
-    "many again."""
+    """The rows to make room for once ``done`` are full: as a plain file's size suggests, else half more."""
     rows = max(done * 3 // 2 + 1, (1 << 18) // dim)
     if source.size is not None and done:
         rows = max(done * 9 // 8 + 1, int(1.01 * done * source.size / source.offset))
@@ -324,8 +321,7 @@ def row_ranges(rows: NDArray[Any]) -> Iterator[tuple[int, int]]:
 def write_rows(
     file: BinaryIO, rows: NDArray[np.float32], labels: Sequence[str] | None, separator: str | None
 ) -> None:
-    """Write each row as its label and its numbers: as text between separators, or as bytes where that is "
-    "None."""
+    """Write each row as its label and its numbers: text between separators, or bytes where that is None."""
     for begin, end in row_ranges(rows):
         text, offsets = pack_words([""] * (end - begin) if labels is None else labels[begin:end])
         if separator is None:
