@@ -1,4 +1,4 @@
-// Trained vectors: similarity search and the parsing of vector files.
+// Trained vectors: similarity search.
 #include <sys/mman.h>
 
 #include <algorithm>
