@@ -2,10 +2,12 @@
 
 Names, parameters and results are gensim's (``gensim.models.phrases``); counting and joining run in C++.
 
-Sources: Mikolov et al. 2013, "Distributed Representations of Words and Phrases and their Compositionality" (the
-default score); Bouma 2009, "Normalized (Pointwise) Mutual Information in Collocation Extraction" (``"npmi"``).
+Sources: Mikolov et al. 2013, "Distributed Representations of Words and Phrases and their Compositionality"
+(the default score); Bouma 2009, "Normalized (Pointwise) Mutual Information in Collocation Extraction"
+(``"npmi"``).
 """
 
+import codecs
 import inspect
 import itertools
 import json
@@ -13,13 +15,18 @@ import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from lexigrad import _core
 from lexigrad.io.atomic import atomic_write
 
-ENGLISH_CONNECTOR_WORDS = frozenset("a an the for of with without at from to in on by and or".split())
-"""Articles, prepositions and conjunctions that stand inside phrases such as ``bank_of_america``, never at their ends."""
+if TYPE_CHECKING:
+    from lexigrad.text.corpus import Corpus
+
+# Articles, prepositions and conjunctions: they stand inside phrases such as bank_of_america, never at their ends.
+ENGLISH_CONNECTOR_WORDS = frozenset(
+    ["a", "an", "the", "for", "of", "with", "without", "at", "from", "to", "in", "on", "by", "and", "or"]
+)
 
 Scorer = Callable[..., float]
 
@@ -37,7 +44,7 @@ def original_scorer(
     min_count: float,
     corpus_word_count: float,
 ) -> float:
-    """``(bigram_count - min_count) * len_vocab / (worda_count * wordb_count)``: the score of Mikolov et al. 2013."""
+    """``(bigram_count - min_count) * len_vocab / (worda_count * wordb_count)`` (Mikolov et al. 2013)."""
     both = worda_count * wordb_count
     return (bigram_count - min_count) / float(both) * len_vocab if both else -math.inf
 
@@ -50,9 +57,9 @@ def npmi_scorer(
     min_count: float,
     corpus_word_count: float,
 ) -> float:
-    """``ln(p(ab) / (p(a) p(b))) / -ln p(ab)``, from -1 to 1: normalised pointwise mutual information (Bouma 2009).
+    """``ln(p(ab) / (p(a) p(b))) / -ln p(ab)``: normalised pointwise mutual information (Bouma 2009).
 
-    Minus infinity for phrases rarer than ``min_count``.
+    From -1 to 1; minus infinity for phrases rarer than ``min_count``.
     """
     if bigram_count < min_count or not (worda_count and wordb_count and bigram_count):
         return -math.inf
@@ -95,15 +102,21 @@ class PhraseVocab(Mapping[str, int]):
 
 
 class PhrasedCorpus:
-    """The sentences of a corpus with their phrases joined, made anew at each iteration; see ``Phrases.__getitem__``."""
+    """The sentences of a corpus with their phrases joined, made anew at each iteration."""
 
-    def __init__(self, model: "_Transformation", sentences: Iterable[Iterable[str]]) -> None:
+    def __init__(self, model: "_Transformation", source: Any) -> None:
         self._model = model
-        self._sentences = sentences
+        self._source = source
 
     def __iter__(self) -> Iterator[list[str]]:
-        for sentence in self._sentences:
-            yield self._model._finder().transform(sentence)
+        corpus = _open_source(self._source)
+        if corpus is None:
+            for sentence in _sentences(self._source):
+                yield self._model._finder().transform(sentence)
+            return
+        for block in _line_blocks(corpus):
+            for line in self._model._finder().rewrite(block).decode().split("\n")[:-1]:
+                yield line.split(" ") if line else []
 
 
 class _Transformation:
@@ -121,22 +134,27 @@ class _Transformation:
         """Join the phrases of a sentence, or of every sentence of a corpus.
 
         Args:
-            sentence: A sentence (an iterable of tokens) gives a list of tokens. A corpus (an iterable of sentences,
-                a path, or paths) gives an iterable of such lists that does its work while it is iterated, as
-                often as the corpus itself can be.
+            sentence: A sentence (an iterable of tokens) gives a list of tokens. A corpus (an iterable of
+                sentences, a path, or paths) gives an iterable of such lists that does its work while it is
+                iterated, each time anew; an iterator gives an iterator.
 
         Raises:
             TypeError: a sentence is no list of strings.
         """
-        if _names_files(sentence):
-            return PhrasedCorpus(self, _as_corpus(sentence))
+        if isinstance(sentence, str | os.PathLike):
+            return PhrasedCorpus(self, sentence)
         items = iter(sentence)
+        once = items is sentence
         first = next(items, None)
-        if first is None or isinstance(first, str):
-            if items is sentence and first is not None:  # an iterator has already given its first token
-                sentence = [first, *items]
-            return self._finder().transform(sentence)
-        return PhrasedCorpus(self, itertools.chain([first], items) if items is sentence else sentence)
+        if first is None:
+            return []
+        if isinstance(first, str):
+            return self._finder().transform([first, *items] if once else sentence)
+        return (
+            iter(PhrasedCorpus(self, itertools.chain([first], items)))
+            if once
+            else PhrasedCorpus(self, sentence)
+        )
 
     def analyze_sentence(self, sentence: Iterable[str]) -> list[tuple[str, float | None]]:
         """The tokens that ``self[sentence]`` gives, each with its score, or None where it is no phrase."""
@@ -152,17 +170,17 @@ class _Transformation:
 
     def find_phrases(self, sentences: Any) -> dict[str, float]:
         """Every phrase that occurs in a corpus (sentences, a path, or paths), with its score."""
-        corpus = _as_corpus(sentences) if _names_files(sentences) else sentences
         finder = self._finder()
-        return {
-            phrase: score
-            for sentence in corpus
-            for phrase, score in finder.analyze(sentence)
-            if score is not None
-        }
+        corpus = _open_source(sentences)
+        found: dict[str, float] = {}
+        for sentence in _sentences(sentences) if corpus is None else _lines(corpus):
+            for phrase, score in finder.analyze(sentence):
+                if score is not None:
+                    found[phrase] = score
+        return found
 
     def write_corpus(self, source: Any, path: str | os.PathLike[str]) -> None:
-        """Write a corpus with its phrases joined: a sentence a line, compressed as the suffix of ``path`` says.
+        """Write a corpus with its phrases joined, a sentence a line, compressed as the suffix says.
 
         Args:
             source: A path, paths, or sentences.
@@ -172,12 +190,17 @@ class _Transformation:
 
         finder = self._finder()
         with atomic_write(path) as plain, compressing(plain, path) as file:
-            if _names_files(source):
-                for block in _line_blocks(source):
-                    file.write(finder.rewrite(block))
-            else:
-                for sentence in source:
+            corpus = _open_source(source)
+            if corpus is None:
+                for sentence in _sentences(source):
                     file.write(" ".join(finder.transform(sentence)).encode() + b"\n")
+            else:
+                for block in _line_blocks(corpus):
+                    file.write(finder.rewrite(block))
+
+    @classmethod
+    def _from_state(cls, state: Mapping[str, Any], scoring: Scorer | None) -> Self:
+        raise NotImplementedError
 
     def _state(self) -> dict[str, Any]:
         return {
@@ -213,8 +236,8 @@ class _Transformation:
                 raise ValueError("it has no 'format': 'lexigrad-phrases'")
             if document["version"] != 1:
                 raise ValueError(f"it has version {document['version']}, and this lexigrad reads version 1")
-            kind = {"Phrases": Phrases, "FrozenPhrases": FrozenPhrases}[document["class"]]
-            return cast(Self, kind._from_state(document, scoring))
+            kinds: dict[str, type[_Transformation]] = {"Phrases": Phrases, "FrozenPhrases": FrozenPhrases}
+            return cast(Self, kinds[document["class"]]._from_state(document, scoring))
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             reason = f"{error} is missing or unknown" if isinstance(error, KeyError) else str(error)
             raise ValueError(f"{os.fspath(path)} is no phrase model: {reason}") from error
@@ -224,16 +247,16 @@ class Phrases(_Transformation):
     """Finds the phrases of a corpus from counts of words and of neighbouring words.
 
     Args:
-        sentences: Token lists, a path, or paths to count at once; more with ``add_vocab``. One pass: a generator
-            will do.
+        sentences: Token lists, a path, or paths to count at once; more with ``add_vocab``. There is one pass
+            over them, so that a generator will do.
         min_count: Phrases rarer than this are none, at least 1 (default 5).
         threshold: A phrase's score is greater (default 10; from -1 to 1 for ``"npmi"``).
-        max_vocab_size: Bound on the entries counted: whenever a sentence leaves more, the rarest are dropped, and the
-            next time those less rare (default 40 million, about 2 GB).
+        max_vocab_size: Bound on the entries counted: whenever a sentence leaves more, the rarest are dropped,
+            and the next time those less rare (default 40 million, about 2 GB).
         delimiter: Joins the words of a phrase (default ``"_"``).
         progress_per: Accepted for gensim's sake; there is nothing to report.
-        scoring: ``"default"``, ``"npmi"``, or a function with the parameters worda_count, wordb_count, bigram_count,
-            len_vocab, min_count and corpus_word_count.
+        scoring: ``"default"``, ``"npmi"``, or a function with the parameters worda_count, wordb_count,
+            bigram_count, len_vocab, min_count and corpus_word_count.
         connector_words: Words that may stand inside a phrase but not at its ends, such as
             ``ENGLISH_CONNECTOR_WORDS``.
 
@@ -301,12 +324,13 @@ class Phrases(_Transformation):
         They are counted apart and added at the end: an exception in the middle leaves the model as it was.
         """
         counter = self._new_counter()
-        if _names_files(sentences):
-            for block in _line_blocks(sentences):
-                counter.add_text(block, _core.num_threads())
-        else:
-            for sentence in sentences:
+        corpus = _open_source(sentences)
+        if corpus is None:
+            for sentence in _sentences(sentences):
                 counter.add_sentence(sentence)
+        else:
+            for block in _line_blocks(corpus):
+                counter.add_text(block, _core.num_threads())
         counter.flush()
         self.corpus_word_count += counter.words
         if len(self._counter):
@@ -334,8 +358,8 @@ class Phrases(_Transformation):
 
     def __repr__(self) -> str:
         return (
-            f"{type(self).__name__}<{len(self)} vocab, min_count={self.min_count}, threshold={self.threshold}, "
-            f"max_vocab_size={self.max_vocab_size}>"
+            f"{type(self).__name__}<{len(self)} vocab, min_count={self.min_count}, "
+            f"threshold={self.threshold}, max_vocab_size={self.max_vocab_size}>"
         )
 
     def _state(self) -> dict[str, Any]:
@@ -442,15 +466,6 @@ def _scorer(scoring: str | Scorer) -> Scorer:
     return scoring
 
 
-def _names_files(source: Any) -> bool:
-    """Whether a corpus is given by its path or paths, not by its sentences."""
-    if isinstance(source, str | os.PathLike):
-        return True
-    return (
-        isinstance(source, list | tuple) and bool(source) and all(isinstance(p, os.PathLike) for p in source)
-    )
-
-
 def _number(state: Mapping[str, Any], key: str) -> float:
     value = state[key]
     if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
@@ -472,13 +487,30 @@ def _strings(state: Mapping[str, Any], key: str) -> list[str]:
     return value
 
 
-def _as_corpus(source: Any) -> Any:
-    from lexigrad.text.corpus import as_corpus
+def _open_source(source: Any) -> "Corpus | None":
+    """The corpus that names files, or None for an iterable of sentences, which need not be restartable."""
+    from lexigrad.text.corpus import Corpus, as_corpus
 
-    return as_corpus(source)
+    listed = isinstance(source, list | tuple) and bool(source)
+    if isinstance(source, Corpus | str | os.PathLike) or (
+        listed and isinstance(source[0], str | os.PathLike)
+    ):
+        corpus = as_corpus(source)
+        return corpus if corpus.paths else None
+    return None
 
 
-def _line_blocks(source: Any) -> Iterator[memoryview]:
+def _sentences(source: Any) -> Iterable[Iterable[str]]:
+    """The sentences of what is no file."""
+    found = getattr(source, "sentences", source)
+    if isinstance(found, bytes | bytearray | memoryview) or not isinstance(found, Iterable):
+        raise TypeError(
+            f"a corpus must be a path, several paths or an iterable of token lists, not {type(found).__name__}"
+        )
+    return found
+
+
+def _line_blocks(corpus: "Corpus") -> Iterator[memoryview]:
     """The bytes of a corpus's files in blocks of whole lines.
 
     Raises:
@@ -486,23 +518,35 @@ def _line_blocks(source: Any) -> Iterator[memoryview]:
     """
     from lexigrad.io.compressed import open_binary
 
-    for path in _as_corpus(source).paths:
+    for path in corpus.paths:
         with open_binary(path) as file:
-            rest = b""
-            while block := file.read(_BLOCK):
-                rest += block
-                end = rest.rfind(b"\n") + 1
-                if end:
-                    yield _checked(memoryview(rest)[:end], path)
-                    rest = rest[end:]
-            if rest:
-                yield _checked(memoryview(rest), path)
+            parts: list[bytes] = []
+            offset = 0
+            first = file.read(_BLOCK).removeprefix(codecs.BOM_UTF8)
+            for block in itertools.chain([first], iter(lambda: file.read(_BLOCK), b"")):  # noqa: B023
+                end = block.rfind(b"\n") + 1
+                if not end:
+                    parts.append(block)
+                    continue
+                lines = b"".join([*parts, block[:end]])
+                yield _checked(memoryview(lines), path, offset)
+                offset += len(lines)
+                parts = [block[end:]]
+            yield _checked(memoryview(b"".join(parts)), path, offset)
 
 
-def _checked(block: memoryview, path: str | os.PathLike[str]) -> memoryview:
+def _lines(corpus: "Corpus") -> Iterator[list[str]]:
+    for block in _line_blocks(corpus):
+        for line in bytes(block).split(b"\n"):
+            yield [word.decode() for word in line.split()]  # bytes split at ASCII white space, as C++ does
+
+
+def _checked(block: memoryview, path: str, offset: int) -> memoryview:
     try:
         str(block, "utf-8")
     except UnicodeDecodeError as error:
-        line = bytes(block[max(0, error.start - 40) : error.start + 10])
-        raise ValueError(f"{os.fspath(path)} is not UTF-8: {error.reason} in {line!r}") from error
+        place = offset + error.start
+        raise ValueError(
+            f"{path}: byte {place} is not valid UTF-8 ({error.reason}): convert the file, for instance with iconv"
+        ) from error
     return block
