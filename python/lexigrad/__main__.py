@@ -1,0 +1,5 @@
+import sys
+
+from lexigrad.cli import main
+
+sys.exit(main())

@@ -1,0 +1,81 @@
+"""A corpus that every Python brings along: its own English documentation.
+
+The language reference in ``pydoc_data.topics`` and the docstrings of the standard library's sources: some 350,000
+words, which the demo, the benchmark of the command line and the tests read without a file or a network.
+"""
+
+import ast
+import re
+import sysconfig
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+_SENTENCE_END = re.compile(r"[.!?:;]+(?:\s|$)|\n\s*\n")
+_WORD = re.compile(r"[a-z]+(?:'[a-z]+)?")
+_EXAMPLE = re.compile(r"^\s*(?:>>>|\.\.\.).*", re.MULTILINE)  # code, not English
+_MARKUP = re.compile(r":\w+:`|``|[*`|]")
+_SKIPPED = frozenset(
+    {"site-packages", "dist-packages", "test", "tests", "idle_test", "encodings", "__pycache__"}
+)
+_LARGEST_SOURCE = 1 << 21  # bytes
+
+
+def sentences() -> list[list[str]]:
+    """Sentences of lower-case words from this Python's documentation; the same list each time.
+
+    Returns:
+        Token lists of at least three words, without repetitions.
+
+    Raises:
+        RuntimeError: this installation carries neither the topics nor the library's sources.
+    """
+    found: dict[tuple[str, ...], None] = {}
+    for text in _texts():
+        found.update((sentence, None) for sentence in _split(text))
+    if not found:
+        raise RuntimeError(
+            "this Python carries no documentation (pydoc_data and the library's sources are missing)"
+        )
+    return [list(sentence) for sentence in found]
+
+
+def _texts() -> Iterator[str]:
+    yield from _topics()
+    root = sysconfig.get_path("stdlib")
+    if root:
+        for path in sorted(Path(root).rglob("*.py")):
+            if _SKIPPED.isdisjoint(path.relative_to(root).parts[:-1]):
+                yield from _docstrings(path)
+
+
+def _topics() -> Iterator[str]:
+    try:
+        from pydoc_data.topics import topics
+    except ImportError:
+        return
+    yield from topics.values()
+
+
+def _docstrings(path: Path) -> Iterator[str]:
+    """The docstrings of a source file; none when it cannot be read or parsed."""
+    try:
+        if path.stat().st_size > _LARGEST_SOURCE:
+            return
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # invalid escapes in other people's sources
+            tree = ast.parse(path.read_bytes())
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            text = ast.get_docstring(node, clean=False)
+            if text:
+                yield text
+
+
+def _split(text: str) -> Iterator[tuple[str, ...]]:
+    for piece in _SENTENCE_END.split(_MARKUP.sub(" ", _EXAMPLE.sub("\n", text).lower())):
+        words = tuple(_WORD.findall(piece))
+        if len(words) >= 3:
+            yield words
