@@ -1,13 +1,13 @@
 // Corpora and vocabularies.
-#include "bindings/arrays.h"
-#include "core/encoding.h"
-#include "core/vocabulary.h"
-
 #include <pybind11/functional.h>
 #include <pybind11/stl.h>
 
 #include <chrono>
 #include <optional>
+
+#include "bindings/arrays.h"
+#include "core/encoding.h"
+#include "core/vocabulary.h"
 
 namespace lexigrad {
 namespace {
@@ -192,9 +192,7 @@ std::pair<bool, FaultTuple> finish(CorpusScanner& scanner, std::int64_t pieces) 
 
 using TotalsTuple = std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t>;
 
-TotalsTuple tuple_of(const Totals& totals) {
-  return {totals.raw_words, totals.sentences, totals.words, totals.length};
-}
+TotalsTuple tuple_of(const Totals& totals) { return {totals.raw_words, totals.sentences, totals.words, totals.length}; }
 
 // Walks over sentences of Python strings, copies their words and hands them to a scanner.
 class SentenceReader {

@@ -10,8 +10,8 @@
 namespace lexigrad {
 namespace {
 
-constexpr std::size_t kInline = 16;    // bytes of a word that its slot holds
-constexpr std::size_t kBatch = 32;     // words whose slots are fetched while the batch before is looked up
+constexpr std::size_t kInline = 16;  // bytes of a word that its slot holds
+constexpr std::size_t kBatch = 32;   // words whose slots are fetched while the batch before is looked up
 constexpr std::size_t kFirstSlots = 1 << 12;
 
 static_assert(std::endian::native == std::endian::little, "keys are compared as the bytes lie in memory");
