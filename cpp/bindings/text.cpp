@@ -109,7 +109,10 @@ std::vector<std::int32_t> checked_ids(const WordTable& table, const py::array& i
 py::list words_of(const WordTable& table, const py::array& ids) {
   const auto wanted = checked_ids(table, ids);
   py::list words(wanted.size());
-  for (std::size_t i = 0; i < wanted.size(); ++i) words[i] = decode(table.word(wanted[i]));
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (i + kPrefetchAhead < wanted.size()) table.prefetch(wanted[i + kPrefetchAhead]);
+    words[i] = decode(table.word(wanted[i]));
+  }
   return words;
 }
 

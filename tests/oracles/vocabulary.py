@@ -19,7 +19,7 @@ def count(sentences):
 
 
 def count_with_limit(sentences, limit, keep=lambda word, count, least: count >= least):
-    """The same in bounded memory: after a sentence, or 10,000 words of one, rare words go if there are too many."""
+    """The same in bounded memory: rare words go when a sentence, or 10,000 words of one, leaves too many."""
     counts, least = {}, 1
     for tokens in sentences:
         for begin in range(0, len(tokens), 10_000):
