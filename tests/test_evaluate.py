@@ -170,7 +170,7 @@ def test_relations_on_the_real_files():
     )
     result = filled(words, offset_vectors(words, 50)).evaluate_relations(*files, dummy4unknown=True)
     assert len(result.relations) == 69
-    # Random vectors score as in Jurgens et al.: Spearman about 0, MaxDiff about 31 (paradigms are pairs as well).
+    # As random ratings do in Jurgens et al.: Spearman about 0, MaxDiff about 31.
     assert abs(result.spearman) < 0.2
     assert 25 < result.maxdiff < 40
 

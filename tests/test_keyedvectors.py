@@ -113,7 +113,7 @@ def test_other_queries_like_gensim(both):
         lambda kv: kv.similar_by_word("word7", 5, 30),
         lambda kv: kv.similar_by_key("word7", topn=3),
         lambda kv: kv.similar_by_vector(vector, 5, 30),
-        lambda kv: kv.most_similar_cosmul(["word1", "word2"], ["word3"], 4, 40),
+        lambda kv: kv.most_similar_cosmul(["word1", "word2"], ["word3"], 4),
         lambda kv: kv.most_similar_cosmul("word1"),
         lambda kv: kv.most_similar_cosmul("word1", "word2"),
     ]
@@ -121,6 +121,13 @@ def test_other_queries_like_gensim(both):
         a, b = call(ours), call(theirs)
         assert [key for key, _ in a] == [key for key, _ in b]
         np.testing.assert_allclose([s for _, s in a], [s for _, s in b], rtol=1e-4)
+
+
+def test_cosmul_looks_at_the_first_words_only():
+    kv = filled(WORDS, random_vectors())
+    everything = [key for key, _ in kv.most_similar_cosmul(["word1", "word2"], ["word3"], 100)]
+    first = [key for key, _ in kv.most_similar_cosmul(["word1", "word2"], ["word3"], 100, 40)]
+    assert first == [key for key in everything if int(key[4:]) < 40]
 
 
 def test_values_like_gensim(both):
