@@ -24,9 +24,15 @@ def same(result, words, vectors):
     np.testing.assert_array_equal(result.vectors.view(np.uint32), np.float32(vectors).view(np.uint32))
 
 
+def put(path, data):
+    """Write a new file (to cut an old one short costs some file systems milliseconds)."""
+    path.unlink(missing_ok=True)
+    path.write_bytes(data)
+
+
 def refused(read, path, data, *matches):
     """The reader refuses the data with a ValueError that names the file (and its place, in ``matches``)."""
-    path.write_bytes(data)
+    put(path, data)
     with pytest.raises(ValueError, match="(?s)" + ".*".join(matches)) as caught:
         read(path)
     assert str(path) in str(caught.value) or path.stem.split("_")[0] in str(caught.value)
@@ -35,7 +41,7 @@ def refused(read, path, data, *matches):
 
 def agree(read, oracle, path, data):
     """The reader accepts what the oracle accepts, with the same result, and refuses the rest."""
-    path.write_bytes(data)
+    put(path, data)
     try:
         expected = oracle(data)
     except ValueError:

@@ -45,7 +45,8 @@ class ByteBlocks:
         status = os.stat(path)
         plain = stat.S_ISREG(status.st_mode) and not is_compressed(path)
         self.size = status.st_size if plain else None
-        self._buffer = np.empty(BLOCK_BYTES, np.uint8)
+        room = BLOCK_BYTES if self.size is None else min(BLOCK_BYTES, self.size + 1)
+        self._buffer = np.empty(room, np.uint8)
         self._begin = self._end = 0
 
     def __enter__(self) -> Self:
