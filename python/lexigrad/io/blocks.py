@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lexigrad.io.compressed import is_compressed, open_binary
 
-BLOCK_BYTES = 1 << 22
+BLOCK_BYTES = 1 << 21
 MAX_LINE_BYTES = 1 << 24
 MAX_BLANK_BYTES = 1 << 20
 
