@@ -1,14 +1,15 @@
+"""GloVe text: whole, odd and damaged files."""
+
 import functools
 import os
 import tracemalloc
 
 import numpy as np
 import pytest
-from bad_files import VECTORS, WORDS, agree, gzipped, mutations, pickles, put, quiet, refused, same
-from oracles import vector_file as oracle
-
+from bad_files import VECTORS, WORDS, agree, gzipped, mutations, outcome, pickles, put, quiet, refused, same
 from lexigrad.io import blocks
 from lexigrad.io.glove import read_glove, write_glove
+from oracles import vector_file as oracle
 
 DATA = "".join(
     f"{word} {' '.join(map(str, row))}\n" for word, row in zip(WORDS, VECTORS, strict=True)
@@ -73,8 +74,10 @@ def test_readings(tmp_path):
 
 def test_truncated_at_every_byte(tmp_path):
     ends = [at + back for at, byte in enumerate(DATA) if byte == 10 for back in (0, 1)]
-    accepted = [agree(read_glove, functools.partial(oracle.read_text, header=False), tmp_path / "v", DATA[:size])
-                for size in range(len(DATA))]
+    accepted = [
+        agree(read_glove, functools.partial(oracle.read_text, header=False), tmp_path / "v", DATA[:size])
+        for size in range(len(DATA))
+    ]
     assert all(accepted[end] for end in ends if end < len(DATA))
     assert not accepted[0]
     packed = gzipped(DATA)
@@ -88,11 +91,8 @@ def test_mutations_agree_with_the_oracle(tmp_path):
     accepted = [agree(read_glove, reading, path, changed) for changed in mutations(DATA, 3000)]
     assert 100 < sum(accepted) < 2900
     for changed in mutations(DATA, 1500, seed=1):
-        put(path, changed)
-        try:
-            assert np.isfinite(quiet(functools.partial(read_glove, unicode_errors="ignore"))(path).vectors).all()
-        except ValueError as error:
-            assert "v: " in str(error)
+        result = outcome(quiet(functools.partial(read_glove, unicode_errors="ignore")), path, changed)
+        assert "v: " in str(result) if isinstance(result, ValueError) else np.isfinite(result.vectors).all()
 
 
 def test_a_word2vec_header_is_named(tmp_path):
@@ -115,7 +115,9 @@ def test_bad_files(tmp_path):
     refused(read_glove, path, DATA.replace(b"1.1", b"nan"), r"line 4 \(byte \d+\): number 3 .* not a number")
     refused(read_glove, path, DATA.replace(b"1.1", b"-inf"), r"line 4 \(byte \d+\): number 3 .* infinite")
     refused(read_glove, path, DATA.replace(b" 1.1", b""), r"line 4 \(byte \d+\): .*found 2")
-    refused(read_glove, path, DATA.replace(b"\nx", b"\n\nx"), r"line 5 is empty, but more follows from byte \d+")
+    refused(
+        read_glove, path, DATA.replace(b"\nx", b"\n\nx"), r"line 5 is empty, but more follows from byte \d+"
+    )
     refused(read_glove, path, b"w" + b" 1" * ((1 << 20) + 1) + b"\n", "line 1", "1048577 dimensions")
     for data in pickles():
         refused(read_glove, path, data, "pickle|expected a word")
@@ -130,7 +132,7 @@ def test_a_bomb_costs_little(tmp_path):
             read_glove(path)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        assert peak < 120e6
+        assert peak < 100e6
 
 
 def test_words_that_cannot_be_written(tmp_path):

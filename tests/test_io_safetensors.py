@@ -1,11 +1,12 @@
+"""safetensors files: whole, foreign and damaged."""
+
 import json
 import os
 import tracemalloc
 
 import numpy as np
 import pytest
-from bad_files import HUGE, VECTORS, mutations, pickles, put, refused
-
+from bad_files import HUGE, VECTORS, mutations, outcome, pickles, put, refused
 from lexigrad.io import safetensors as module
 from lexigrad.io.safetensors import read_safetensors, write_safetensors
 
@@ -117,7 +118,12 @@ def test_mapping_reads_nothing(tmp_path):
 
 def test_what_cannot_be_written(tmp_path):
     path = tmp_path / "v"
-    for arrays in ({"__metadata__": VECTORS}, {"a": np.array(["text"])}, {"a": np.array([None])}, {5: VECTORS}):
+    for arrays in (
+        {"__metadata__": VECTORS},
+        {"a": np.array(["text"])},
+        {"a": np.array([None])},
+        {5: VECTORS},
+    ):
         with pytest.raises(ValueError, match="cannot"):
             write_safetensors(path, arrays, {})
     with pytest.raises(ValueError, match="JSON"):
@@ -215,14 +221,12 @@ def test_mutations_raise_nothing_but_value_errors(tmp_path, read):
     write_safetensors(path, {"vectors": VECTORS, "flags": ARRAYS["flags"]}, METADATA)
     data, accepted = path.read_bytes(), 0
     for changed in mutations(data, 2000):
-        put(path, changed)
-        try:
-            arrays, _ = read(path)
-        except ValueError as error:
-            assert "v: " in str(error)
+        result = outcome(read, path, changed)
+        if isinstance(result, ValueError):
+            assert "v: " in str(result)
         else:
             accepted += 1
-            assert sum(array.nbytes for array in arrays.values()) < len(changed)
+            assert sum(array.nbytes for array in result[0].values()) < len(changed)
     assert 0 < accepted < 2000
 
 

@@ -1,3 +1,5 @@
+"""word2vec text and binary: whole, odd and damaged files, and gensim's opinion."""
+
 import bz2
 import functools
 import io
@@ -8,11 +10,23 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from bad_files import HUGE, VECTORS, WORDS, agree, gzipped, mutations, pickles, put, quiet, refused, same
-from oracles import vector_file as oracle
-
+from bad_files import (
+    HUGE,
+    VECTORS,
+    WORDS,
+    agree,
+    gzipped,
+    mutations,
+    outcome,
+    pickles,
+    put,
+    quiet,
+    refused,
+    same,
+)
 from lexigrad.io import blocks
 from lexigrad.io.word2vec import read_counts, read_word2vec, write_word2vec
+from oracles import vector_file as oracle
 
 read_text = read_word2vec
 read_binary = functools.partial(read_word2vec, binary=True)
@@ -25,11 +39,15 @@ def text_of(words=WORDS, vectors=VECTORS):
 
 
 def binary_of(words=WORDS, vectors=VECTORS, ending=b""):
-    records = [word.encode() + b" " + row.tobytes() + ending for word, row in zip(words, vectors, strict=True)]
+    records = [
+        word.encode() + b" " + row.tobytes() + ending for word, row in zip(words, vectors, strict=True)
+    ]
     return b"%d %d\n" % (len(words), vectors.shape[1]) + b"".join(records)
 
 
-BOTH = pytest.mark.parametrize(("read", "data"), [(read_text, text_of()), (read_binary, binary_of())], ids=["text", "binary"])
+BOTH = pytest.mark.parametrize(
+    ("read", "data"), [(read_text, text_of()), (read_binary, binary_of())], ids=["text", "binary"]
+)
 
 
 @pytest.mark.parametrize("binary", [False, True])
@@ -41,7 +59,12 @@ def test_what_is_written_reads_back(tmp_path, binary, suffix):
     write_word2vec(path, WORDS, VECTORS, binary=binary)
     same(read_word2vec(path, binary=binary), WORDS, VECTORS)
     if suffix in ("", ".gz", ".bz2", ".xz"):
-        unpack = {"": bytes, ".gz": __import__("gzip").decompress, ".bz2": bz2.decompress, ".xz": lzma.decompress}[suffix]
+        unpack = {
+            "": bytes,
+            ".gz": __import__("gzip").decompress,
+            ".bz2": bz2.decompress,
+            ".xz": lzma.decompress,
+        }[suffix]
         assert unpack(path.read_bytes()) == (binary_of() if binary else text_of())
 
 
@@ -58,7 +81,9 @@ def test_gensim_writes_the_same_bytes_and_reads_ours(tmp_path, binary, dim):
     for word, count in zip(words, counts, strict=True):
         theirs.set_vecattr(word, "count", int(count))
     theirs.save_word2vec_format(str(tmp_path / "theirs"), fvocab=str(tmp_path / "their_vocab"), binary=binary)
-    write_word2vec(tmp_path / "ours", words, vectors, binary=binary, counts=counts, fvocab=tmp_path / "our_vocab")
+    write_word2vec(
+        tmp_path / "ours", words, vectors, binary=binary, counts=counts, fvocab=tmp_path / "our_vocab"
+    )
     assert (tmp_path / "ours").read_bytes() == (tmp_path / "theirs").read_bytes()
     assert (tmp_path / "our_vocab").read_bytes() == (tmp_path / "their_vocab").read_bytes()
     result = read_word2vec(tmp_path / "theirs", binary=binary, fvocab=tmp_path / "their_vocab")
@@ -67,7 +92,9 @@ def test_gensim_writes_the_same_bytes_and_reads_ours(tmp_path, binary, dim):
     loaded = keyedvectors.KeyedVectors.load_word2vec_format(str(tmp_path / "ours"), binary=binary)
     assert loaded.index_to_key == words
     np.testing.assert_array_equal(loaded.vectors.view(np.uint32), vectors.view(np.uint32))
-    theirs.save_word2vec_format(str(tmp_path / "theirs"), binary=binary, write_header=False, prefix="*dt_", append=True)
+    theirs.save_word2vec_format(
+        str(tmp_path / "theirs"), binary=binary, write_header=False, prefix="*dt_", append=True
+    )
     write_word2vec(tmp_path / "ours", words, vectors, binary=binary, header=False, prefix="*dt_", append=True)
     assert (tmp_path / "ours").read_bytes() == (tmp_path / "theirs").read_bytes()
 
@@ -137,9 +164,13 @@ def test_limit_reads_no_further(tmp_path, read, data):
 @BOTH
 def test_truncated_at_every_byte(tmp_path, read, data):
     path = tmp_path / "v"
-    last_number = len(data) - 1 if read is read_text else len(data)  # all but the line break; "9.0" and "9." agree
+    last_number = (
+        len(data) - 1 if read is read_text else len(data)
+    )  # all but the line break; "9.0" and "9." agree
     for size in range(len(data)):
-        reading = oracle.read_binary if read is read_binary else functools.partial(oracle.read_text, header=True)
+        reading = (
+            oracle.read_binary if read is read_binary else functools.partial(oracle.read_text, header=True)
+        )
         accepted = agree(read, reading, path, data[:size])
         assert accepted == (read is read_text and size >= last_number - 2)
         if not accepted:
@@ -166,7 +197,17 @@ def test_header_integers(tmp_path, read):
             refused(read, packed, gzipped(data), r"v\.gz: ")
             assert tracemalloc.get_traced_memory()[1] < 50e6
             tracemalloc.stop()
-    for header in (b"", b"5", b"5 3 1", b"a b", b"5.0 3", b"0x5 3", b"5 3" * 1000, b"\xff\xff", "٥ ٣".encode()):
+    for header in (
+        b"",
+        b"5",
+        b"5 3 1",
+        b"a b",
+        b"5.0 3",
+        b"0x5 3",
+        b"5 3" * 1000,
+        b"\xff\xff",
+        "\u0665 \u0663".encode(),
+    ):
         refused(read, path, header + b"\n" + body, "v: ", "header|declares")
     refused(read, path, b"", "v: line 1")
 
@@ -174,7 +215,9 @@ def test_header_integers(tmp_path, read):
 @BOTH
 def test_more_than_is_declared(tmp_path, read, data):
     path = tmp_path / "v"
-    refused(read, path, data.replace(b"5 3", b"4 3", 1), "line 1 declares 4 vectors", "more follows from byte")
+    refused(
+        read, path, data.replace(b"5 3", b"4 3", 1), "line 1 declares 4 vectors", "more follows from byte"
+    )
     refused(read, path, data + b"\n\n x", "more follows from byte")
     refused(read, path, data + b"\n" * (1 << 21), "more follows")
     refused(read, path.with_suffix(".gz"), gzipped(data + b"\n" * (1 << 24)), "more follows")
@@ -201,11 +244,15 @@ def test_not_utf8(tmp_path, read, data):
 def test_repeated_words(tmp_path, read, data):
     path = tmp_path / "v"
     repeated = data.replace("東京".encode(), b"king")
-    refused(read, path, repeated, r"(line 4|record 3) \(byte \d+\): the word 'king' stands in the file already")
+    refused(
+        read, path, repeated, r"(line 4|record 3) \(byte \d+\): the word 'king' stands in the file already"
+    )
     with pytest.warns(UserWarning, match="1 words .* 'king', word 3"):
         result = read(path, unicode_errors="replace")
     same(result, ["king", "naïve", "e-mail", "x"], VECTORS[[0, 1, 3, 4]])
-    path.write_bytes(data.replace("東京".encode(), b"\xff").replace(b"e-mail", b"\xff\xfe").replace(b"king", b"x"))
+    path.write_bytes(
+        data.replace("東京".encode(), b"\xff").replace(b"e-mail", b"\xff\xfe").replace(b"king", b"x")
+    )
     with pytest.warns(UserWarning, match="3 words"):
         result = read(path, unicode_errors="ignore")
     same(result, ["x", "naïve"], VECTORS[:2])
@@ -214,7 +261,9 @@ def test_repeated_words(tmp_path, read, data):
 @BOTH
 def test_words_that_are_refused(tmp_path, read, data):
     path = tmp_path / "v"
-    refused(read, path, data.replace("東京".encode(), b""), r"(line 4|record 3) \(byte \d+\): the word is empty")
+    refused(
+        read, path, data.replace("東京".encode(), b""), r"(line 4|record 3) \(byte \d+\): the word is empty"
+    )
     refused(read, path, data.replace("東京".encode(), b"a\0b"), r"(line 4|record 3) \(byte \d+\).*NUL")
     huge = data.replace("東京".encode(), b"w" * 5_000_000)
     refused(read, path, huge, r"(line 4|record 3) \(byte \d+\)", "1048576")
@@ -224,7 +273,9 @@ def test_words_that_are_refused(tmp_path, read, data):
 
 
 def test_records_out_of_step_are_refused(tmp_path):
-    refused(read_binary, tmp_path / "v", binary_of().replace("東京".encode(), b"a\nb"), "record 3", "line break")
+    refused(
+        read_binary, tmp_path / "v", binary_of().replace("東京".encode(), b"a\nb"), "record 3", "line break"
+    )
 
 
 @BOTH
@@ -234,17 +285,29 @@ def test_numbers_that_are_not_finite(tmp_path, read, data):
         vectors = VECTORS.copy()
         vectors[3, 1] = value
         bad = text_of(vectors=vectors) if read is read_text else binary_of(vectors=vectors)
-        refused(read, path, bad, r"(line 5|record 4) \(byte \d+\): number 2 of the vector is (not a number|infinite)")
+        refused(
+            read,
+            path,
+            bad,
+            r"(line 5|record 4) \(byte \d+\): number 2 of the vector is (not a number|infinite)",
+        )
 
 
 def test_lines_of_another_length(tmp_path):
     path = tmp_path / "v"
     refused(read_text, path, text_of().replace(b" 2.5", b""), r"line 4 \(byte \d+\): .* 3 numbers, found 2")
-    refused(read_text, path, text_of().replace(b" 2.5", b" 2.5 7"), r"line 4 \(byte \d+\): .* 3 numbers, found more")
+    refused(
+        read_text,
+        path,
+        text_of().replace(b" 2.5", b" 2.5 7"),
+        r"line 4 \(byte \d+\): .* 3 numbers, found more",
+    )
     refused(read_text, path, text_of().replace(b"2.5", b"2,5"), "line 4", "found '2,5'|found 2")
     refused(read_text, path, text_of().replace(b"1.0", b"one"), "line 4", "found 'one'")
     refused(read_text, path, text_of().replace(b"2.5", b"1e39"), "line 4", "number 1 .* beyond float32")
-    refused(read_text, path, text_of().replace(b"e-mail", b"\ne-mail"), r"ends in line 5 \(byte \d+\), after 3")
+    refused(
+        read_text, path, text_of().replace(b"e-mail", b"\ne-mail"), r"ends in line 5 \(byte \d+\), after 3"
+    )
     refused(read_text, path, b"5 3\n" + b"7" * (17 << 20), "line 2", "16777216")
 
 
@@ -274,15 +337,21 @@ def test_a_bomb_costs_little(tmp_path, read):
             read(path)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        assert peak < 120e6
+        assert peak < 100e6
 
 
 def test_damaged_compressed_files(tmp_path):
-    for suffix, data in ((".gz", gzipped(text_of())), (".bz2", bz2.compress(text_of())), (".xz", lzma.compress(text_of()))):
+    for suffix, data in (
+        (".gz", gzipped(text_of())),
+        (".bz2", bz2.compress(text_of())),
+        (".xz", lzma.compress(text_of())),
+    ):
         path = tmp_path / f"v{suffix}"
         refused(read_text, path, text_of(), "cannot be decompressed")
         refused(read_text, path, data[:-9], "cannot be decompressed")
-        refused(read_text, path, data[:20] + bytes(byte ^ 0x5A for byte in data[20:]), "cannot be decompressed")
+        refused(
+            read_text, path, data[:20] + bytes(byte ^ 0x5A for byte in data[20:]), "cannot be decompressed"
+        )
     zstandard = pytest.importorskip("zstandard")
     data = zstandard.compress(text_of())
     refused(read_text, tmp_path / "v.zst", text_of(), "cannot be decompressed")
@@ -296,11 +365,10 @@ def test_mutations_agree_with_the_oracle(tmp_path, read, data, lenient):
     if lenient:  # neither crashes nor raises anything but ValueError
         run = quiet(functools.partial(read, unicode_errors="replace"))
         for changed in mutations(data, 1500, seed=1):
-            put(path, changed)
-            try:
-                assert np.isfinite(run(path).vectors).all()
-            except ValueError as error:
-                assert "v: " in str(error)
+            result = outcome(run, path, changed)
+            assert (
+                "v: " in str(result) if isinstance(result, ValueError) else np.isfinite(result.vectors).all()
+            )
         return
     reading = oracle.read_binary if read is read_binary else functools.partial(oracle.read_text, header=True)
     accepted = [agree(read, reading, path, changed) for changed in mutations(data, 3000)]
@@ -330,7 +398,9 @@ def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "v"
     for append in (False, True):
         write_word2vec(path, WORDS, VECTORS, binary=True)
-        monkeypatch.setattr(vector_file, "pack_words", lambda words: (_ for _ in ()).throw(OSError(28, "No space left")))
+        monkeypatch.setattr(
+            vector_file, "pack_words", lambda words: (_ for _ in ()).throw(OSError(28, "No space left"))
+        )
         with pytest.raises(OSError, match="No space"):
             write_word2vec(path, WORDS, VECTORS, binary=True, append=append)
         monkeypatch.undo()
@@ -358,7 +428,15 @@ def test_damaged_counts(tmp_path):
     assert read(path).tolist() == [0, 1, 2, 3, 4]
     for size in range(len(good) - 1):
         refused(read, path, good[:size], "vocab: ")
-    for bad in (b"king 5\n", b"x\n", b"x -1\n", b"x 1.5\n", b"x 9223372036854775808\n", b"\xff 3\n", b"x " + b"9" * 6000):
+    for bad in (
+        b"king 5\n",
+        b"x\n",
+        b"x -1\n",
+        b"x 1.5\n",
+        b"x 9223372036854775808\n",
+        b"\xff 3\n",
+        b"x " + b"9" * 6000,
+    ):
         refused(read, path, good + bad, r"line 6 \(byte")
     refused(read, path, good + b"w" * (17 << 20), "16777216")
     path.write_bytes(good + b"\xff 3\nking 7\n")

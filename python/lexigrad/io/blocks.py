@@ -99,11 +99,11 @@ class ByteBlocks:
         while True:
             start = self.peek(size)
             line, line_break, _ = start.partition(b"\n")
-            if len(line) <= most and (line_break or len(start) < size):
-                return line
-            if size > most:
+            if len(line) > most:
                 raise self.fault(f"byte {self.offset}: expected {what} within {most} bytes")
-            size *= 4
+            if line_break or len(start) < size:
+                return line
+            size = min(4 * size, most + 1)
 
     def take_line(self, what: str, most: int = MAX_LINE_BYTES) -> bytes:
         """The same, consumed together with its line break."""
