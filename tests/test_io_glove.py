@@ -83,6 +83,21 @@ def test_truncated_at_every_byte(tmp_path):
     packed = gzipped(DATA)
     for size in range(len(packed)):
         refused(read_glove, tmp_path / "v.gz", packed[:size], r"v\.gz: ")
+    packed = pytest.importorskip("zstandard").compress(DATA)
+    for size in range(len(packed)):
+        refused(read_glove, tmp_path / "v.zst", packed[:size], r"v\.zst: ")
+
+
+def test_zstandard_files_of_several_frames(tmp_path):
+    zstandard = pytest.importorskip("zstandard")
+    for cut in range(len(DATA) + 1):
+        put(tmp_path / "v.zst", zstandard.compress(DATA[:cut]) + zstandard.compress(DATA[cut:]))
+        same(read_glove(tmp_path / "v.zst"), WORDS, VECTORS)
+    put(tmp_path / "v.zst", zstandard.compress(DATA + b"\0" * (200 << 20)))
+    tracemalloc.start()
+    refused(read_glove, tmp_path / "v.zst", (tmp_path / "v.zst").read_bytes(), "line 6")
+    assert tracemalloc.get_traced_memory()[1] < 150e6
+    tracemalloc.stop()
 
 
 def test_mutations_agree_with_the_oracle(tmp_path):

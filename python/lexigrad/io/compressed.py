@@ -3,6 +3,7 @@
 import bz2
 import contextlib
 import gzip
+import io
 import lzma
 import os
 from collections.abc import Iterator
@@ -32,7 +33,7 @@ def open_binary(path: str | os.PathLike[str]) -> BinaryIO:
     if suffix == ".xz":
         return cast(BinaryIO, lzma.open(path, "rb"))
     if suffix == ".zst":
-        return cast(BinaryIO, _zstandard().open(path, "rb"))
+        return cast(BinaryIO, io.BufferedReader(_ZstandardFile(path), 1 << 16))
     return open(path, "rb")
 
 
@@ -55,6 +56,45 @@ def compressing(file: BinaryIO, path: str | os.PathLike[str]) -> Iterator[Binary
             yield cast(BinaryIO, packed)
     else:
         yield file
+
+
+class _ZstandardFile(io.RawIOBase):
+    """The content of all frames; unlike zstandard's own stream it notices when a file ends inside a frame."""
+
+    _PIECE_BYTES = 1 << 10  # which a hostile frame can blow up to 32 MB, and no more
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._decompressor = _zstandard().ZstdDecompressor()
+        self._file = io.BufferedReader(io.FileIO(path))
+        self._frame: Any = None
+        self._packed = b""
+        self._ready = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._ready:
+            if not self._packed:
+                self._packed = self._file.read(self._PIECE_BYTES)
+            if not self._packed:
+                if self._frame is not None:
+                    raise EOFError("the file ends inside a zstandard frame")
+                return 0
+            if self._frame is None:
+                self._frame = self._decompressor.decompressobj()
+            self._ready = memoryview(self._frame.decompress(self._packed))
+            self._packed = self._frame.unused_data if self._frame.eof else b""
+            if self._frame.eof:
+                self._frame = None
+        count = min(len(buffer), len(self._ready))
+        buffer[:count] = self._ready[:count]
+        self._ready = self._ready[count:]
+        return count
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 def _zstandard() -> Any:
