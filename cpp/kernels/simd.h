@@ -56,6 +56,40 @@ INLINE float sum(F v) {
   return total;
 }
 
+// The sums of W vectors: lane i of the result is sum(a[i]). The first step adds halves, lane 0..W/2 from a[i] and
+// the rest from a[i + W/2], the next ones quarters and so on, which leaves the sums in order.
+INLINE F sums(const F* a) {
+#if defined(__AVX512F__)
+  F x[8], y[4], z[2];
+  for (int i = 0; i < 8; ++i)
+    x[i] = __builtin_shufflevector(a[i], a[i + 8], 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23) +
+           __builtin_shufflevector(a[i], a[i + 8], 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
+  for (int i = 0; i < 4; ++i)
+    y[i] = __builtin_shufflevector(x[i], x[i + 4], 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27) +
+           __builtin_shufflevector(x[i], x[i + 4], 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31);
+  for (int i = 0; i < 2; ++i)
+    z[i] = __builtin_shufflevector(y[i], y[i + 2], 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29) +
+           __builtin_shufflevector(y[i], y[i + 2], 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
+  return __builtin_shufflevector(z[0], z[1], 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30) +
+         __builtin_shufflevector(z[0], z[1], 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31);
+#elif defined(__AVX2__)
+  F x[4], y[2];
+  for (int i = 0; i < 4; ++i)
+    x[i] = __builtin_shufflevector(a[i], a[i + 4], 0, 1, 2, 3, 8, 9, 10, 11) +
+           __builtin_shufflevector(a[i], a[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+  for (int i = 0; i < 2; ++i)
+    y[i] = __builtin_shufflevector(x[i], x[i + 2], 0, 1, 8, 9, 4, 5, 12, 13) +
+           __builtin_shufflevector(x[i], x[i + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+  return __builtin_shufflevector(y[0], y[1], 0, 8, 2, 10, 4, 12, 6, 14) +
+         __builtin_shufflevector(y[0], y[1], 1, 9, 3, 11, 5, 13, 7, 15);
+#else
+  F x[2];
+  for (int i = 0; i < 2; ++i)
+    x[i] = __builtin_shufflevector(a[i], a[i + 2], 0, 1, 4, 5) + __builtin_shufflevector(a[i], a[i + 2], 2, 3, 6, 7);
+  return __builtin_shufflevector(x[0], x[1], 0, 4, 2, 6) + __builtin_shufflevector(x[0], x[1], 1, 5, 3, 7);
+#endif
+}
+
 INLINE void prefetch_read(const void* p) { __builtin_prefetch(p, 0, 3); }
 INLINE void prefetch_write(const void* p) { __builtin_prefetch(p, 1, 3); }
 

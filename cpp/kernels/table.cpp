@@ -7,11 +7,13 @@
 namespace lexigrad::LEXIGRAD_ISA {
 
 void fill_similarity(Kernels&);
+void fill_word2vec(Kernels&);
 
 void fill(Kernels& table) {
   table.isa = LEXIGRAD_TEXT(LEXIGRAD_ISA);
   table.width = W;
   fill_similarity(table);
+  fill_word2vec(table);
 }
 
 }  // namespace lexigrad::LEXIGRAD_ISA
