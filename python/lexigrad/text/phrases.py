@@ -390,8 +390,9 @@ class Phrases(_Transformation):
             connector_words=_strings(state, "connector_words"),
         )
         model.corpus_word_count = _integer(state, "corpus_word_count")
-        for token in state["vocab"]:
-            model._counter.add_count(token, _integer(state["vocab"], token))
+        vocab = _mapping(state, "vocab")
+        for token in vocab:
+            model._counter.add_count(token, _integer(vocab, token))
         model._counter.min_reduce = _integer(state, "min_reduce")
         return model
 
@@ -441,7 +442,8 @@ class FrozenPhrases(_Transformation):
         model.connector_words = frozenset(_strings(state, "connector_words"))
         if not isinstance(model.delimiter, str) or not model.delimiter:
             raise ValueError(f"delimiter is {model.delimiter!r}")
-        model._freeze({phrase: _number(state["phrasegrams"], phrase) for phrase in state["phrasegrams"]})
+        phrasegrams = _mapping(state, "phrasegrams")
+        model._freeze({phrase: _number(phrasegrams, phrase) for phrase in phrasegrams})
         return model
 
 
@@ -477,6 +479,13 @@ def _integer(state: Mapping[str, Any], key: str) -> int:
     value = state[key]
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**63:
         raise ValueError(f"{key} is {value!r}, not a count")
+    return value
+
+
+def _mapping(state: Mapping[str, Any], key: str) -> dict[str, Any]:
+    value = state[key]
+    if not isinstance(value, dict):
+        raise ValueError(f"{key} is no mapping")
     return value
 
 
