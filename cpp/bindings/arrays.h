@@ -49,7 +49,7 @@ void check(const py::array& a, const char* name, const std::array<std::int64_t, 
   const auto given = shape<N>(a, name);
   if (given != expected) {
     std::string text = "(";
-    for (std::size_t i = 0; i < N; ++i) text += (i ? ", " : "") + std::to_string(expected[i]);
+    for (std::size_t i = 0; i < N; ++i) text.append(i ? ", " : "").append(std::to_string(expected[i]));
     throw std::invalid_argument(std::string(name) + " must have shape " + text + (N == 1 ? ",)" : ")") + ", not " +
                                 text_of_shape(a));
   }

@@ -1,214 +1,362 @@
-// Corpora, vocabularies and phrases.
+// Corpora and vocabularies.
+#include "bindings/arrays.h"
+#include "core/encoding.h"
+#include "core/vocabulary.h"
+
+#include <pybind11/functional.h>
 #include <pybind11/stl.h>
 
-#include <cmath>
-#include <memory>
+#include <chrono>
 #include <optional>
-#include <string>
-#include <string_view>
-#include <vector>
-
-#include "bindings/arrays.h"
-#include "core/phrases.h"
 
 namespace lexigrad {
 namespace {
 
-// The tokens of a Python sequence as views of the UTF-8 that the strings hold; valid while this lives.
-class Tokens {
- public:
-  explicit Tokens(py::handle sentence) {
-    if (PyUnicode_Check(sentence.ptr()) || PyBytes_Check(sentence.ptr())) {
-      throw py::type_error("a sentence must be a list of tokens, not one string: split it into words first");
-    }
-    sequence_ = py::reinterpret_steal<py::object>(
-        PySequence_Fast(sentence.ptr(), "a sentence must be a list of tokens (strings)"));
-    if (!sequence_) throw py::error_already_set();
-    const auto count = static_cast<std::size_t>(PySequence_Fast_GET_SIZE(sequence_.ptr()));
-    words_.reserve(count);
-    for (std::size_t i = 0; i < count; ++i) {
-      PyObject* token = object(i);
-      if (!PyUnicode_Check(token)) {
-        throw py::type_error("every token must be a str, not " + std::string(Py_TYPE(token)->tp_name));
-      }
-      Py_ssize_t length;
-      const char* bytes = PyUnicode_AsUTF8AndSize(token, &length);
-      if (!bytes) throw py::error_already_set();
-      words_.emplace_back(bytes, length);
-    }
-  }
-
-  Words words() const { return words_; }
-  PyObject* object(std::size_t i) const { return PySequence_Fast_GET_ITEM(sequence_.ptr(), i); }
-
- private:
-  py::object sequence_;
-  std::vector<std::string_view> words_;
-};
-
-py::str text(std::string_view bytes) { return py::str(bytes.data(), bytes.size()); }
-
-std::string_view bytes_of(const py::buffer_info& info) {
-  return {static_cast<const char*>(info.ptr), static_cast<std::size_t>(info.size * info.itemsize)};
-}
-
-// The score that `scoring` names, or a Python callable with gensim's parameter names.
-Score score_of(const py::object& scoring, std::int64_t vocabulary, const py::object& min_count,
-               const py::object& corpus_words) {
-  if (py::isinstance<py::str>(scoring)) {
-    const Scoring kind = scoring.cast<std::string>() == "npmi" ? Scoring::kNpmi : Scoring::kDefault;
-    return make_score(kind, vocabulary, min_count.cast<double>(), corpus_words.cast<std::int64_t>());
-  }
-  return [=](const Counts& c) {
-    using namespace py::literals;
-    py::gil_scoped_acquire gil;
-    return scoring("worda_count"_a = c.first, "wordb_count"_a = c.last, "bigram_count"_a = c.phrase,
-                   "len_vocab"_a = vocabulary, "min_count"_a = min_count, "corpus_word_count"_a = corpus_words)
-        .cast<double>();
-  };
-}
-
-// A finder together with what it looks into.
-struct Finder {
-  std::shared_ptr<const PhraseCounter> counter;
-  std::shared_ptr<const PhraseShape> shape;
-  std::shared_ptr<const StringTable<double>> phrases;
-  PhraseFinder finder;
-};
-
-Finder live_finder(std::shared_ptr<const PhraseCounter> counter, const py::object& scoring, const py::object& min_count,
-                   const py::object& corpus_words, double threshold) {
-  PhraseFinder finder(*counter, score_of(scoring, counter->counts.size(), min_count, corpus_words), threshold);
-  return {std::move(counter), nullptr, nullptr, std::move(finder)};
-}
-
-Finder frozen_finder(std::string delimiter, const std::vector<std::string>& connector_words,
-                     const py::dict& phrasegrams, double threshold) {
-  auto shape = std::make_shared<const PhraseShape>(std::move(delimiter), connector_words);
-  auto phrases = std::make_shared<StringTable<double>>();
-  for (const auto& [phrase, score] : phrasegrams) phrases->at(phrase.cast<std::string>()) = score.cast<double>();
-  PhraseFinder finder(*shape, *phrases, threshold);
-  return {nullptr, std::move(shape), std::move(phrases), std::move(finder)};
-}
-
-// The token that a segment of the sentence becomes.
-py::object token_of(const PhraseFinder& finder, const Tokens& tokens, const Segment& s, std::string& scratch) {
-  if (s.end - s.begin == 1) return py::reinterpret_borrow<py::object>(tokens.object(s.begin));
+// A string as UTF-8, in `scratch` or in the string itself; nothing is cached there, unlike with PyUnicode_AsUTF8.
+// Throws std::range_error for a lone surrogate.
+std::string_view utf8(PyObject* text, std::string& scratch) {
+#if PY_VERSION_HEX < 0x030C0000
+  if (PyUnicode_READY(text) < 0) throw py::error_already_set();
+#endif
+  const Py_ssize_t length = PyUnicode_GET_LENGTH(text);
+  const void* data = PyUnicode_DATA(text);
+  if (PyUnicode_IS_ASCII(text)) return {static_cast<const char*>(data), static_cast<std::size_t>(length)};
+  const auto kind = PyUnicode_KIND(text);
   scratch.clear();
-  finder.shape.join(tokens.words().subspan(s.begin, s.end - s.begin), scratch);
-  return text(scratch);
-}
-
-py::list transform(Finder& self, const py::object& sentence) {
-  const Tokens tokens(sentence);
-  std::vector<Segment> segments;
-  std::string scratch;
-  self.finder.segment(tokens.words(), segments);
-  py::list out(segments.size());
-  for (std::size_t i = 0; i < segments.size(); ++i) out[i] = token_of(self.finder, tokens, segments[i], scratch);
-  return out;
-}
-
-py::list analyze(Finder& self, const py::object& sentence) {
-  const Tokens tokens(sentence);
-  std::vector<Segment> segments;
-  std::string scratch;
-  self.finder.segment(tokens.words(), segments);
-  py::list out(segments.size());
-  for (std::size_t i = 0; i < segments.size(); ++i) {
-    const double score = segments[i].score;
-    out[i] = py::make_tuple(token_of(self.finder, tokens, segments[i], scratch),
-                            std::isnan(score) ? py::object(py::none()) : py::float_(score));
+  const auto push = [&](Py_UCS4 byte) { scratch.push_back(static_cast<char>(byte)); };
+  for (Py_ssize_t i = 0; i < length; ++i) {
+    const Py_UCS4 c = PyUnicode_READ(kind, data, i);
+    if (c < 0x80) {
+      push(c);
+    } else if (c < 0x800) {
+      push(0xC0 | c >> 6);
+      push(0x80 | (c & 0x3F));
+    } else if (c < 0x10000) {
+      if (c >= 0xD800 && c < 0xE000) throw std::range_error("a lone surrogate, which has no UTF-8 form");
+      push(0xE0 | c >> 12);
+      push(0x80 | (c >> 6 & 0x3F));
+      push(0x80 | (c & 0x3F));
+    } else {
+      push(0xF0 | c >> 18);
+      push(0x80 | (c >> 12 & 0x3F));
+      push(0x80 | (c >> 6 & 0x3F));
+      push(0x80 | (c & 0x3F));
+    }
   }
-  return out;
+  return scratch;
 }
 
-py::object score_candidate(Finder& self, const py::object& words) {
-  const Tokens tokens(words);
-  if (tokens.words().empty()) throw std::invalid_argument("a candidate must have words");
-  const double score = self.finder.score(tokens.words());
-  return std::isnan(score) ? py::object(py::none()) : py::float_(score);
+std::string type_name(PyObject* object) { return Py_TYPE(object)->tp_name; }
+
+std::string representation(PyObject* object) {
+  const std::string text = py::repr(object).cast<std::string>();
+  return text.size() <= 80 ? text : text.substr(0, 60) + "...";
 }
 
-py::bytes rewrite(const Finder& self, const py::buffer& lines) {
-  const auto info = lines.request();
-  std::string out;
+py::str decode(std::string_view word) {
+  PyObject* text = PyUnicode_DecodeUTF8(word.data(), static_cast<Py_ssize_t>(word.size()), nullptr);
+  if (!text) throw py::error_already_set();
+  return py::reinterpret_steal<py::str>(text);
+}
+
+// Calls body(index, UTF-8) for each of some words.
+template <typename Body>
+void for_each_word(const py::list& words, Body body) {
+  std::string scratch;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const auto word = words[i].template cast<py::object>();
+    if (!PyUnicode_Check(word.ptr())) {
+      throw py::type_error("word " + std::to_string(i) + " must be a str, not " + type_name(word.ptr()));
+    }
+    try {
+      body(i, utf8(word.ptr(), scratch));
+    } catch (const std::range_error& error) {
+      throw std::invalid_argument("word " + std::to_string(i) + " holds " + error.what());
+    }
+  }
+}
+
+WordTable word_table(const py::list& words, const py::array& counts) {
+  const std::int64_t* count = in<std::int64_t, 1>(counts, "counts", {static_cast<std::int64_t>(words.size())});
+  WordTable table;
+  for_each_word(words, [&](std::size_t i, std::string_view word) {
+    table.add(word, count[i]);
+    if (static_cast<std::size_t>(table.size()) != i + 1) {
+      throw std::invalid_argument("word " + std::to_string(i) + " is there twice: " + representation(words[i].ptr()));
+    }
+  });
+  return table;
+}
+
+py::array_t<std::int64_t> word_counts(const WordTable& table) {
+  py::array_t<std::int64_t> counts(table.size());
+  for (std::int32_t id = 0; id < table.size(); ++id) counts.mutable_data()[id] = table.count(id);
+  return counts;
+}
+
+std::vector<std::int32_t> checked_ids(const WordTable& table, const py::array& ids) {
+  const auto [n] = shape<1>(ids, "ids");
+  const std::int32_t* data = in<std::int32_t, 1>(ids, "ids", {n});
+  for (std::int64_t i = 0; i < n; ++i) {
+    if (data[i] < 0 || data[i] >= table.size()) {
+      throw std::invalid_argument("ids must be below " + std::to_string(table.size()) + ", not " +
+                                  std::to_string(data[i]));
+    }
+  }
+  return {data, data + n};
+}
+
+py::list words_of(const WordTable& table, const py::array& ids) {
+  const auto wanted = checked_ids(table, ids);
+  py::list words(wanted.size());
+  for (std::size_t i = 0; i < wanted.size(); ++i) words[i] = decode(table.word(wanted[i]));
+  return words;
+}
+
+py::array_t<std::int32_t> array_of(const std::vector<std::int32_t>& values) {
+  return py::array_t<std::int32_t>(static_cast<py::ssize_t>(values.size()), values.data());
+}
+
+py::array_t<std::int32_t> sort_words(const WordTable& table, const py::array& ids) {
+  auto order = checked_ids(table, ids);
   {
     py::gil_scoped_release nogil;
-    PhraseFinder own = self.finder;  // its scratch space is this call's alone
-    out.reserve(bytes_of(info).size());
-    own.rewrite(bytes_of(info), out);
+    table.sort(order);
   }
-  return py::bytes(out);
+  return array_of(order);
 }
 
-py::dict export_phrases(const Finder& self) {
-  py::dict out;
-  self.finder.export_phrases([&](std::string_view phrase, double score) { out[text(phrase)] = score; });
-  return out;
+py::array_t<std::int32_t> find_words(const WordTable& table, const py::list& words) {
+  py::array_t<std::int32_t> ids(static_cast<py::ssize_t>(words.size()));
+  for_each_word(words, [&](std::size_t i, std::string_view word) { ids.mutable_data()[i] = table.find(word); });
+  return ids;
 }
 
-py::tuple items(const PhraseCounter& self, std::uint64_t place, std::int64_t limit) {
-  py::list out;
-  for (; place < self.counts.end() && limit > 0; --limit) {
-    const auto r = self.counts.record(place);
-    out.append(py::make_tuple(text(r.key), r.value));
-    place = r.next;
+using FaultTuple = std::optional<std::tuple<std::string, std::int64_t, std::int64_t, int>>;
+
+// For Python, which knows the names of the files and raises.
+FaultTuple described(const Fault& fault) {
+  static constexpr const char* kNames[] = {"", "utf-8", "long", "shrank", "read", "spool"};
+  if (!fault.kind) return {};
+  return {{kNames[fault.kind], fault.piece, fault.offset, fault.error}};
+}
+
+using PieceTuple = std::tuple<int, std::int64_t, std::int64_t, std::int64_t>;
+constexpr std::int64_t kLargestPiece = std::int64_t{1} << 30;  // places within one are 32 bits wide
+
+FaultTuple scan_files(CorpusScanner& scanner, const std::vector<PieceTuple>& tuples) {
+  std::vector<FilePiece> pieces;
+  for (const auto& [file, begin, end, size] : tuples) {
+    if (begin < 0 || begin >= end || end > size || end - begin > kLargestPiece) {
+      throw std::invalid_argument("a piece must be a part of its file of at most 2^30 bytes");
+    }
+    pieces.push_back({file, begin, end, size});
   }
-  return py::make_tuple(std::move(out), place);
+  py::gil_scoped_release nogil;
+  return described(scanner.scan_files(pieces));
 }
 
-void bind_phrases(py::module_& m) {
-  py::class_<PhraseCounter, std::shared_ptr<PhraseCounter>>(m, "PhraseCounter")
-      .def(py::init<std::string, std::vector<std::string>, std::int64_t>(), py::arg("delimiter"),
-           py::arg("connector_words"), py::arg("max_entries"))
-      .def(
-          "add_sentence",
-          [](PhraseCounter& self, const py::object& sentence) { self.add_sentence(Tokens(sentence).words()); },
-          py::arg("sentence"))
-      .def(
-          "add_text",
-          [](PhraseCounter& self, const py::buffer& lines, int threads) {
-            const auto info = lines.request();
-            py::gil_scoped_release nogil;
-            self.add_text(bytes_of(info), threads);
-          },
-          py::arg("lines"), py::arg("threads"))
-      .def(
-          "add_count",
-          [](PhraseCounter& self, const std::string& key, std::int64_t count) { self.counts.at(key) += count; },
-          py::arg("key"), py::arg("count"))
-      .def("flush", &PhraseCounter::flush, py::call_guard<py::gil_scoped_release>())
-      .def("merge", &PhraseCounter::merge, py::arg("other"), py::call_guard<py::gil_scoped_release>())
-      .def(
-          "get",
-          [](const PhraseCounter& self, const std::string& key) -> std::optional<std::int64_t> {
-            const std::int64_t* count = self.counts.find(key);
-            return count ? std::optional(*count) : std::nullopt;
-          },
-          py::arg("key"))
-      .def("items", &items, py::arg("place"), py::arg("limit"))
-      .def("__len__", [](const PhraseCounter& self) { return self.counts.size(); })
-      .def_readonly("words", &PhraseCounter::words)
-      .def_readonly("sentences", &PhraseCounter::sentences)
-      .def_readwrite("min_reduce", &PhraseCounter::min_reduce);
-  py::class_<Finder>(m, "PhraseFinder")
-      .def_static("live", &live_finder, py::arg("counter"), py::arg("scoring"), py::arg("min_count"),
-                  py::arg("corpus_word_count"), py::arg("threshold"))
-      .def_static("frozen", &frozen_finder, py::arg("delimiter"), py::arg("connector_words"), py::arg("phrasegrams"),
-                  py::arg("threshold"))
-      .def_property(
-          "threshold", [](const Finder& self) { return self.finder.threshold; },
-          [](Finder& self, double threshold) { self.finder.threshold = threshold; })
-      .def("transform", &transform, py::arg("sentence"))
-      .def("analyze", &analyze, py::arg("sentence"))
-      .def("score", &score_candidate, py::arg("words"))
-      .def("rewrite", &rewrite, py::arg("lines"))
-      .def("export_phrases", &export_phrases);
+FaultTuple scan_bytes(CorpusScanner& scanner, const py::bytes& data, bool last, std::int64_t piece_size) {
+  const std::string_view view = data;
+  if (piece_size < 1 || piece_size > kLargestPiece || static_cast<std::int64_t>(view.size()) > kLargestPiece) {
+    throw std::invalid_argument("the part of a text and its pieces must be of at most 2^30 bytes");
+  }
+  py::gil_scoped_release nogil;
+  return described(scanner.scan_bytes(view.data(), view.size(), last, static_cast<std::size_t>(piece_size)));
 }
+
+void limit_table(CorpusScanner& scanner, std::int64_t limit,
+                 const std::function<bool(py::str, std::int64_t, std::int64_t)>& keep) {
+  scanner.limit_table(limit, [keep, least = std::int64_t{1}](WordTable& table) mutable {
+    if (keep) {
+      py::gil_scoped_acquire gil;
+      table.retain([&](std::string_view word, std::int64_t count) { return keep(decode(word), count, least); });
+    } else if (least > 1) {
+      table.retain([&](std::string_view, std::int64_t count) { return count >= least; });
+    }
+    ++least;
+  });
+}
+
+void start_finish(CorpusScanner& scanner, const py::array& final_ids, std::int64_t types) {
+  const std::int32_t* ids = in<std::int32_t, 1>(final_ids, "final_ids", {types});
+  scanner.start_finish({ids, ids + types});
+}
+
+std::pair<bool, FaultTuple> finish(CorpusScanner& scanner, std::int64_t pieces) {
+  py::gil_scoped_release nogil;
+  Fault fault;
+  const bool more = scanner.finish(pieces, fault);
+  return {more, described(fault)};
+}
+
+using TotalsTuple = std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t>;
+
+TotalsTuple tuple_of(const Totals& totals) {
+  return {totals.raw_words, totals.sentences, totals.words, totals.length};
+}
+
+// Walks over sentences of Python strings, copies their words and hands them to a scanner.
+class SentenceReader {
+ public:
+  SentenceReader(CorpusScanner& scanner, const py::object& sentences, std::int64_t list_words)
+      : scanner_(scanner),
+        sentences_(py::reinterpret_steal<py::object>(PyObject_GetIter(sentences.ptr()))),
+        list_words_(static_cast<std::size_t>(list_words)),
+        lists_(kLists) {
+    if (!sentences_) throw py::error_already_set();
+  }
+
+  // Goes on until something is done, for about a quarter of a second: true if there may be more sentences.
+  std::pair<bool, FaultTuple> read() {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(250);
+    bool more = true;
+    while (more && !fault_.kind && std::chrono::steady_clock::now() < until) {
+      const auto sentence = next(sentences_);
+      more = static_cast<bool>(sentence);
+      if (more) read_sentence(sentence.ptr());
+    }
+    flush();
+    return {more, described(fault_)};
+  }
+
+  std::int64_t sentences() const { return sentence_; }
+
+ private:
+  static constexpr std::size_t kLists = 32, kListBytes = 1 << 20;
+
+  static py::object next(const py::object& iterator) {
+    auto item = py::reinterpret_steal<py::object>(PyIter_Next(iterator.ptr()));
+    if (!item && PyErr_Occurred()) throw py::error_already_set();
+    return item;
+  }
+
+  [[noreturn]] void refuse(const std::string& what, const char* remedy) const {
+    throw py::type_error("sentence " + std::to_string(sentence_) + " (counted from 0) " + what + ": " + remedy);
+  }
+
+  void read_sentence(PyObject* sentence) {
+    token_ = 0;
+    if (PyList_CheckExact(sentence)) {
+      // The size anew each time: another thread may change the list while flush() is at work.
+      for (Py_ssize_t i = 0; i < PyList_GET_SIZE(sentence); ++i) {
+        read_token(py::reinterpret_borrow<py::object>(PyList_GET_ITEM(sentence, i)).ptr());
+      }
+    } else if (PyTuple_CheckExact(sentence)) {
+      for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(sentence); ++i) read_token(PyTuple_GET_ITEM(sentence, i));
+    } else {
+      read_any(sentence);
+    }
+    list().words.breaks.push_back(static_cast<std::uint32_t>(list().words.size));
+    ++sentence_;
+  }
+
+  void read_any(PyObject* sentence) {
+    if (PyUnicode_Check(sentence) || PyBytes_Check(sentence)) {
+      refuse("is " + representation(sentence) + ", not a list of tokens", "split it into words first");
+    }
+    const auto tokens = py::reinterpret_steal<py::object>(PyObject_GetIter(sentence));
+    if (!tokens) {
+      if (!PyErr_ExceptionMatches(PyExc_TypeError)) throw py::error_already_set();
+      PyErr_Clear();
+      refuse("is of type " + type_name(sentence), "expected a list of tokens");
+    }
+    while (const auto token = next(tokens)) read_token(token.ptr());
+  }
+
+  void read_token(PyObject* token) {
+    if (!PyUnicode_Check(token)) {
+      refuse("holds a token of type " + type_name(token) + " at place " + std::to_string(token_),
+             "every token must be a str");
+    }
+    std::string_view word;
+    try {
+      word = utf8(token, scratch_);
+    } catch (const std::range_error& error) {
+      throw std::invalid_argument("sentence " + std::to_string(sentence_) + " (counted from 0) holds, in token " +
+                                  std::to_string(token_) + ", " + error.what());
+    }
+    ++token_;
+    if (word.size() > kLongestWord) {
+      throw std::invalid_argument("sentence " + std::to_string(sentence_) + " (counted from 0) holds a token of " +
+                                  std::to_string(word.size()) + " bytes: the longest allowed has " +
+                                  std::to_string(kLongestWord));
+    }
+    if (!word.empty()) append(word);
+  }
+
+  void append(std::string_view word) {
+    if (list().words.size >= list_words_ || bytes_ >= kListBytes) next_list();
+    std::vector<char>& text = list().text;
+    if (text.size() < bytes_ + word.size() + kTextPadding) text.resize(2 * (bytes_ + word.size()) + 4096);
+    std::memcpy(text.data() + bytes_, word.data(), word.size());
+    const auto start = static_cast<std::uint32_t>(bytes_);
+    bytes_ += word.size();
+    list().words.push(start, static_cast<std::uint32_t>(bytes_));
+  }
+
+  WordList& list() { return lists_[current_]; }
+
+  void next_list() {
+    if (current_ + 1 == kLists) {
+      flush();
+      return;
+    }
+    ++current_;
+    bytes_ = 0;
+  }
+
+  void flush() {
+    if (!fault_.kind) {
+      py::gil_scoped_release nogil;
+      fault_ = scanner_.scan_lists(std::span(lists_).first(current_ + 1));
+    }
+    for (WordList& used : std::span(lists_).first(current_ + 1)) {
+      used.words.clear();
+      if (used.text.size() > 4 * kListBytes) used.text = {};
+    }
+    current_ = bytes_ = 0;
+  }
+
+  CorpusScanner& scanner_;
+  py::object sentences_;
+  const std::size_t list_words_;
+  std::vector<WordList> lists_;
+  std::size_t current_ = 0, bytes_ = 0;  // the list being filled, and the bytes in it
+  std::int64_t sentence_ = 0, token_ = 0;
+  std::string scratch_;
+  Fault fault_;
+};
 
 }  // namespace
 
-void bind_text(py::module_& m) { bind_phrases(m); }
+void bind_text(py::module_& m) {
+  py::class_<WordTable>(m, "WordTable")
+      .def(py::init(&word_table), py::arg("words"), py::arg("counts"))
+      .def("__len__", &WordTable::size)
+      .def("counts", &word_counts)
+      .def("words", &words_of, py::arg("ids"))
+      .def("sort", &sort_words, py::arg("ids"))
+      .def("find", &find_words, py::arg("words"));
+
+  py::class_<CorpusScanner>(m, "CorpusScanner")
+      .def(py::init<int, int, const WordTable*>(), py::arg("threads"), py::arg("spool"), py::arg("table"),
+           py::keep_alive<1, 4>())
+      .def("limit_table", &limit_table, py::arg("limit"), py::arg("keep"))
+      .def("scan_files", &scan_files, py::arg("pieces"))
+      .def("scan_bytes", &scan_bytes, py::arg("data"), py::arg("last"), py::arg("piece_size"))
+      .def("merge", &CorpusScanner::merge, py::return_value_policy::reference_internal,
+           py::call_guard<py::gil_scoped_release>())
+      .def("start_finish", &start_finish, py::arg("final_ids"), py::arg("types"))
+      .def("finish", &finish, py::arg("pieces"))
+      .def("totals", [](const CorpusScanner& scanner) { return tuple_of(scanner.totals()); })
+      .def("final_totals", [](const CorpusScanner& scanner) { return tuple_of(scanner.final_totals()); });
+
+  py::class_<SentenceReader>(m, "SentenceReader")
+      .def(py::init<CorpusScanner&, py::object, std::int64_t>(), py::arg("scanner"), py::arg("sentences"),
+           py::arg("list_words"), py::keep_alive<1, 2>())
+      .def("read", &SentenceReader::read)
+      .def_property_readonly("sentences", &SentenceReader::sentences);
+}
 
 }  // namespace lexigrad

@@ -6,6 +6,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
 
 #define INLINE inline __attribute__((always_inline))
 
@@ -22,6 +25,7 @@ constexpr std::size_t W = 4;
 
 typedef float F __attribute__((vector_size(4 * W)));
 typedef std::int32_t I __attribute__((vector_size(4 * W)));
+typedef std::int16_t H __attribute__((vector_size(4 * W)));  // 2 W half-width integers
 typedef float UnalignedF __attribute__((vector_size(4 * W), aligned(4), may_alias));
 
 INLINE F load(const float* p) { return *reinterpret_cast<const UnalignedF*>(p); }
@@ -88,6 +92,68 @@ INLINE F sums(const F* a) {
     x[i] = __builtin_shufflevector(a[i], a[i + 2], 0, 1, 4, 5) + __builtin_shufflevector(a[i], a[i + 2], 2, 3, 6, 7);
   return __builtin_shufflevector(x[0], x[1], 0, 4, 2, 6) + __builtin_shufflevector(x[0], x[1], 1, 5, 3, 7);
 #endif
+}
+
+// The sums of four vectors of integers, in the first four lanes.
+typedef std::int32_t I4 __attribute__((vector_size(16)));
+#if defined(__AVX2__)
+typedef std::int32_t I8 __attribute__((vector_size(32)));
+INLINE I4 sums(I8 a, I8 b, I8 c, I8 d) {
+  const I8 ab = __builtin_shufflevector(a, b, 0, 1, 4, 5, 8, 9, 12, 13) +
+                __builtin_shufflevector(a, b, 2, 3, 6, 7, 10, 11, 14, 15);
+  const I8 cd = __builtin_shufflevector(c, d, 0, 1, 4, 5, 8, 9, 12, 13) +
+                __builtin_shufflevector(c, d, 2, 3, 6, 7, 10, 11, 14, 15);
+  const I8 all = __builtin_shufflevector(ab, cd, 0, 2, 4, 6, 8, 10, 12, 14) +
+                 __builtin_shufflevector(ab, cd, 1, 3, 5, 7, 9, 11, 13, 15);
+  return __builtin_shufflevector(all, all, 0, 2, 4, 6) + __builtin_shufflevector(all, all, 1, 3, 5, 7);
+}
+#else
+INLINE I4 sums(I4 a, I4 b, I4 c, I4 d) {
+  const I4 ab = __builtin_shufflevector(a, b, 0, 1, 4, 5) + __builtin_shufflevector(a, b, 2, 3, 6, 7);
+  const I4 cd = __builtin_shufflevector(c, d, 0, 1, 4, 5) + __builtin_shufflevector(c, d, 2, 3, 6, 7);
+  return __builtin_shufflevector(ab, cd, 0, 2, 4, 6) + __builtin_shufflevector(ab, cd, 1, 3, 5, 7);
+}
+#endif
+#if defined(__AVX512F__)
+INLINE I8 halves(I v) {
+  return __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +
+         __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
+}
+INLINE I4 sums(I a, I b, I c, I d) { return sums(halves(a), halves(b), halves(c), halves(d)); }
+#endif
+
+// Products of neighbouring lanes, added in pairs: result[i] = a[2i] b[2i] + a[2i+1] b[2i+1].
+INLINE I multiply_pairs(H a, H b) {
+#if defined(__AVX512BW__)
+  return reinterpret_cast<I>(_mm512_madd_epi16(reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b)));
+#elif defined(__AVX2__)
+  return reinterpret_cast<I>(_mm256_madd_epi16(reinterpret_cast<__m256i>(a), reinterpret_cast<__m256i>(b)));
+#elif defined(__SSE2__)
+  return reinterpret_cast<I>(_mm_madd_epi16(reinterpret_cast<__m128i>(a), reinterpret_cast<__m128i>(b)));
+#else
+  const I x = reinterpret_cast<I>(a), y = reinterpret_cast<I>(b);  // little-endian: the even lane is the low half
+  return ((x << 16) >> 16) * ((y << 16) >> 16) + (x >> 16) * (y >> 16);
+#endif
+}
+
+// Bytes, sign-extended to half-width integers. GCC 12 splits the plain conversion in two.
+INLINE H widen(const std::int8_t* p) {
+#if defined(__AVX512BW__)
+  return reinterpret_cast<H>(_mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))));
+#elif defined(__AVX2__)
+  return reinterpret_cast<H>(_mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+#else
+  typedef std::int8_t UnalignedB __attribute__((vector_size(2 * W), aligned(1), may_alias));
+  return __builtin_convertvector(*reinterpret_cast<const UnalignedB*>(p), H);
+#endif
+}
+
+INLINE bool any(I mask) {
+  typedef std::int64_t L __attribute__((vector_size(4 * W)));
+  const L pairs = reinterpret_cast<L>(mask);
+  std::int64_t bits = 0;
+  for (std::size_t i = 0; i < W / 2; ++i) bits |= pairs[i];
+  return bits != 0;
 }
 
 INLINE void prefetch_read(const void* p) { __builtin_prefetch(p, 0, 3); }
