@@ -1,4 +1,6 @@
 // Phrases.
+#include "core/phrases.h"
+
 #include <pybind11/stl.h>
 
 #include <cmath>
@@ -9,7 +11,6 @@
 #include <vector>
 
 #include "bindings/arrays.h"
-#include "core/phrases.h"
 
 namespace lexigrad {
 namespace {
@@ -158,6 +159,8 @@ py::tuple items(const PhraseCounter& self, std::uint64_t place, std::int64_t lim
   return py::make_tuple(std::move(out), place);
 }
 
+}  // namespace
+
 void bind_phrases(py::module_& m) {
   py::class_<PhraseCounter, std::shared_ptr<PhraseCounter>>(m, "PhraseCounter")
       .def(py::init<std::string, std::vector<std::string>, std::int64_t>(), py::arg("delimiter"),
@@ -206,9 +209,5 @@ void bind_phrases(py::module_& m) {
       .def("rewrite", &rewrite, py::arg("lines"))
       .def("export_phrases", &export_phrases);
 }
-
-}  // namespace
-
-void bind_phrases(py::module_& m) { bind_phrases(m); }
 
 }  // namespace lexigrad

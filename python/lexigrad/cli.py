@@ -78,8 +78,8 @@ def _say(text: str) -> None:
 
 
 def _train_word2vec(args: argparse.Namespace) -> int:
-    from lexigrad import Word2Vec
     from lexigrad.embed.callbacks import TrainingInterrupted
+    from lexigrad.embed.word2vec import Word2Vec
     from lexigrad.progress import bar
 
     save = _saver(args.output, args.format)
@@ -159,7 +159,8 @@ def _write_vocabulary(vectors: "KeyedVectors", path: str) -> None:
 
 def _load(path: str, limit: int | None = None) -> "KeyedVectors":
     """The vectors of a file of any format, or of a saved model."""
-    from lexigrad import KeyedVectors, Word2Vec
+    from lexigrad.embed.keyedvectors import KeyedVectors
+    from lexigrad.embed.word2vec import Word2Vec
     from lexigrad.io.convert import detect_format, read_vectors
     from lexigrad.io.safetensors import read_safetensors
 
@@ -272,7 +273,7 @@ def _plot(args: argparse.Namespace) -> int:
 
 
 def _bench(args: argparse.Namespace) -> int:
-    from lexigrad import Word2Vec
+    from lexigrad.embed.word2vec import Word2Vec
     from lexigrad.text import builtin
 
     sentences = builtin.sentences()

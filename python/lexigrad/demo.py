@@ -45,7 +45,7 @@ def run(progress: Hook | None = None, workers: int | None = None, seed: int = 1)
     Raises:
         RuntimeError: this Python carries too little documentation to learn from.
     """
-    from lexigrad import Word2Vec
+    from lexigrad.embed.word2vec import Word2Vec
 
     workers = workers or _core.num_threads()
     print(f"lexigrad {__version__}: {_core.isa} kernels, {_plural(workers, 'thread')}\n")
