@@ -8,7 +8,6 @@ import random
 from pathlib import Path
 
 import pytest
-
 from lexigrad.text.phrases import (
     ENGLISH_CONNECTOR_WORDS,
     FrozenPhrases,
@@ -305,7 +304,7 @@ def test_bad_sentences(tmp_path: Path) -> None:
     phrases = Phrases(TOY, min_count=1, threshold=0.5)
     before = dict(phrases.vocab)
     for bad in ([["new", 3]], [["new"], "york"], [b"york"], [None], 5, b"new", [[None]]):
-        with pytest.raises(TypeError, match="must be|token|not"):
+        with pytest.raises(TypeError, match=r"must be|token|not"):
             phrases.add_vocab(bad)
     with pytest.raises(UnicodeEncodeError):
         phrases.add_vocab([["\ud800"]])

@@ -1,10 +1,11 @@
 """The command line: ``lexigrad COMMAND ...`` or ``python -m lexigrad COMMAND ...``.
 
-Results go to stdout, reports and progress to stderr. The exit code is 0, 1 for a failure, 2 for a wrong command line
-and 130 after Ctrl-C.
+Results go to stdout, reports and progress to stderr. The exit code is 0, 1 for a failure, 2 for a wrong
+command line and 130 after Ctrl-C.
 """
 
 import argparse
+import math
 import os
 import sys
 import time
@@ -40,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The arguments, without the program's name; by default those of the process.
 
     Raises:
-        SystemExit: for a wrong command line (code 2), ``--help`` and ``--version`` (code 0), as argparse does.
+        SystemExit: for a wrong command line (code 2), ``--help`` and ``--version`` (code 0).
     """
     args = _parser().parse_args(argv)
     try:
@@ -132,7 +133,7 @@ def _negative_samples(args: argparse.Namespace) -> int:
 
 
 def _saver(path: str, format: str) -> "Callable[[Word2Vec], None]":
-    """What writes a model to a path. A name that tells no format is found out here, before hours of training."""
+    """What writes a model to a path; a name that tells no format is found out here, before the training."""
     from lexigrad.io.convert import format_of_name, write_vectors
 
     directory = os.path.dirname(path) or "."
@@ -214,7 +215,7 @@ def _eval(args: argparse.Namespace) -> int:
         scores = vectors.evaluate_relations(*args.relations, restrict_vocab=args.restrict_vocab)
         print(f"relations  {args.relations[0]}")
         for name, value in scores._asdict().items():
-            if isinstance(value, float):
+            if isinstance(value, float) and math.isfinite(value):
                 print(f"  {name:<32}{value:8.4f}")
     return 0
 
@@ -422,8 +423,8 @@ def _add_train(commands: Any) -> None:
         "--output",
         required=True,
         metavar="FILE",
-        help="where the vectors go; the suffix tells the format: .bin and .txt or .vec (word2vec binary and text, "
-        ".gz too), .safetensors, .tsv (TensorBoard projector), .model (the whole model, to train on)",
+        help="where the vectors go; the suffix tells the format: .bin and .txt or .vec (word2vec binary and "
+        "text, .gz too), .safetensors, .tsv (TensorBoard projector), .model (the whole model, to train on)",
     )
     parser.add_argument(
         "--format", choices=("auto", *_OUTPUT_FORMATS, "model"), default="auto", help="in place of the suffix"
