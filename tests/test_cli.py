@@ -133,16 +133,8 @@ def test_train_writes_the_format_of_the_suffix(corpus: Path, tmp_path: Path, nam
 def test_train_passes_its_options_on(corpus: Path, tmp_path: Path) -> None:
     options = "--cbow --window 3 --hs --min-count 2 --alpha 0.05 --min-alpha 0.001 --iter 3 --seed 7"
     path, vocabulary = tmp_path / "v.model", tmp_path / "vocabulary.txt"
-    line = ["train", "word2vec", str(corpus), "-o", str(path), "-q"]
-    more = [
-        *options.split(),
-        "--vector-size",
-        "6",
-        "--max-final-vocab",
-        "60",
-        "--save-vocab",
-        str(vocabulary),
-    ]
+    line = ["train", "word2vec", str(corpus), "-o", str(path), "-q", "--threads", "1"]
+    more = [*options.split(), "--vector-size", "6", "--max-final-vocab", "60"]
     assert cli.main([*line, *more, "--save-vocab", str(vocabulary)]) == 0
     model = Word2Vec.load(path)
     settings = (model.sg, model.hs, model.negative, model.window, model.epochs, model.seed, model.vector_size)
