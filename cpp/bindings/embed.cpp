@@ -121,7 +121,7 @@ std::int64_t spread(std::int64_t task, std::int64_t tasks, std::int64_t lanes) {
 }
 
 py::dict word2vec_train(const py::array& tokens, std::int64_t begin, std::int64_t end, std::int64_t block, int threads,
-                        float alpha, double alpha_step, float min_alpha, std::uint64_t key, std::int64_t vector_size,
+                        double alpha, double alpha_step, double min_alpha, std::uint64_t key, std::int64_t vector_size,
                         py::array input, std::optional<py::array> rows, std::optional<py::array> nodes,
                         const std::optional<py::array>& lock, const std::optional<py::array>& keep,
                         const std::optional<py::array>& alias, const std::optional<py::tuple>& tree, int negative,
@@ -153,7 +153,7 @@ py::dict word2vec_train(const py::array& tokens, std::int64_t begin, std::int64_
   a.longest_block = block;
 
   const std::int64_t tasks = (end - begin + block - 1) / block;
-  std::vector<Totals> totals(static_cast<std::size_t>(tasks));
+  std::vector<TrainingTotals> totals(static_cast<std::size_t>(tasks));
   {
     py::gil_scoped_release nogil;
     const std::size_t bytes = kernels().word2vec_workspace(a);
@@ -163,13 +163,13 @@ py::dict word2vec_train(const py::array& tokens, std::int64_t begin, std::int64_
       auto& workspace = workspaces[static_cast<std::size_t>(worker)];
       if (!workspace) workspace = zeroed_workspace(bytes);
       const std::int64_t first = begin + spread(task, tasks, workers) * block;
-      const float rate =
-          std::max(min_alpha, alpha - static_cast<float>(alpha_step * static_cast<double>(first - begin)));
-      kernels().word2vec(a, first, std::min(end, first + block), rate, workspace.get(),
+      // From the position alone, so that it does not depend on where a call begins.
+      const double rate = std::max(min_alpha, alpha - alpha_step * static_cast<double>(first));
+      kernels().word2vec(a, first, std::min(end, first + block), static_cast<float>(rate), workspace.get(),
                          totals[static_cast<std::size_t>(task)]);
     });
   }
-  Totals all;
+  TrainingTotals all;
   for (const auto& t : totals) {  // in order, so that the sum does not depend on who was first
     all.loss += t.loss;
     all.predictions += t.predictions;

@@ -1,13 +1,13 @@
 // Corpora and vocabularies.
-#include "bindings/arrays.h"
-#include "core/encoding.h"
-#include "core/vocabulary.h"
-
 #include <pybind11/functional.h>
 #include <pybind11/stl.h>
 
 #include <chrono>
 #include <optional>
+
+#include "bindings/arrays.h"
+#include "core/encoding.h"
+#include "core/vocabulary.h"
 
 namespace lexigrad {
 namespace {
@@ -109,7 +109,10 @@ std::vector<std::int32_t> checked_ids(const WordTable& table, const py::array& i
 py::list words_of(const WordTable& table, const py::array& ids) {
   const auto wanted = checked_ids(table, ids);
   py::list words(wanted.size());
-  for (std::size_t i = 0; i < wanted.size(); ++i) words[i] = decode(table.word(wanted[i]));
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (i + kPrefetchAhead < wanted.size()) table.prefetch(wanted[i + kPrefetchAhead]);
+    words[i] = decode(table.word(wanted[i]));
+  }
   return words;
 }
 
@@ -192,9 +195,7 @@ std::pair<bool, FaultTuple> finish(CorpusScanner& scanner, std::int64_t pieces) 
 
 using TotalsTuple = std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t>;
 
-TotalsTuple tuple_of(const Totals& totals) {
-  return {totals.raw_words, totals.sentences, totals.words, totals.length};
-}
+TotalsTuple tuple_of(const Totals& totals) { return {totals.raw_words, totals.sentences, totals.words, totals.length}; }
 
 // Walks over sentences of Python strings, copies their words and hands them to a scanner.
 class SentenceReader {

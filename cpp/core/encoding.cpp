@@ -59,9 +59,7 @@ struct Owned {
 };
 
 // Where the piece [1, end) begins, with text[0] the byte before it: what continues a word belongs to the piece before.
-std::size_t owned_begin(const char* text, std::size_t end) {
-  return std::max<std::size_t>(1, skip_word(text, 0, end));
-}
+std::size_t owned_begin(const char* text, std::size_t end) { return std::max<std::size_t>(1, skip_word(text, 0, end)); }
 
 // Reads a piece with the byte before it and the rest of its last word.
 Fault read_piece(const FilePiece& piece, std::vector<char>& text, Owned& owned) {

@@ -10,8 +10,8 @@
 namespace lexigrad {
 namespace {
 
-constexpr std::size_t kInline = 16;    // bytes of a word that its slot holds
-constexpr std::size_t kBatch = 32;     // words whose slots are fetched while the batch before is looked up
+constexpr std::size_t kInline = 16;  // bytes of a word that its slot holds
+constexpr std::size_t kBatch = 32;   // words whose slots are fetched while the batch before is looked up
 constexpr std::size_t kFirstSlots = 1 << 12;
 
 static_assert(std::endian::native == std::endian::little, "keys are compared as the bytes lie in memory");
@@ -186,13 +186,12 @@ std::size_t WordTable::find_words(const char* text, const Words& words, std::siz
 }
 
 void WordTable::merge(const WordTable& other, std::vector<std::int32_t>& ids) {
-  constexpr std::size_t kAhead = 16;
   ids.resize(other.places_.size());
   reserve(other.places_.size() / 2);
   for (std::size_t id = 0; id < ids.size(); ++id) {
-    if (id + 2 * kAhead < ids.size()) __builtin_prefetch(&other.slots_[other.places_[id + 2 * kAhead]]);
-    if (id + kAhead < ids.size()) {
-      __builtin_prefetch(&slots_[key_of(other.slots_[other.places_[id + kAhead]]).hash & mask_], 1);
+    if (id + 2 * kPrefetchAhead < ids.size()) __builtin_prefetch(&other.slots_[other.places_[id + 2 * kPrefetchAhead]]);
+    if (id + kPrefetchAhead < ids.size()) {
+      __builtin_prefetch(&slots_[key_of(other.slots_[other.places_[id + kPrefetchAhead]]).hash & mask_], 1);
     }
     const Slot& slot = other.slots_[other.places_[id]];
     ids[id] = add(key_of(slot), other.bytes(slot), slot.count);
@@ -225,7 +224,9 @@ void WordTable::sort(std::vector<std::int32_t>& ids) const {
   };
   std::vector<Item> items;
   items.reserve(ids.size());
-  for (const std::int32_t id : ids) {
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (i + kPrefetchAhead < ids.size()) prefetch(ids[i + kPrefetchAhead]);
+    const std::int32_t id = ids[i];
     const std::string_view bytes = word(id);
     char prefix[8] = {};
     std::memcpy(prefix, bytes.data(), std::min<std::size_t>(bytes.size(), sizeof prefix));

@@ -11,6 +11,7 @@
 
 namespace lexigrad {
 
+constexpr std::size_t kPrefetchAhead = 16;       // for loops over many words
 constexpr std::int32_t kUnknown = -2;            // the id of a word that is not in the table
 constexpr std::size_t kLongestWord = 64u << 20;  // bytes; longer ones are refused by the readers
 
@@ -23,6 +24,8 @@ class WordTable {
   std::int32_t size() const { return static_cast<std::int32_t>(places_.size()); }
   std::string_view word(std::int32_t id) const;
   std::int64_t count(std::int32_t id) const { return slot(id).count; }
+
+  void prefetch(std::int32_t id) const { __builtin_prefetch(&slot(id)); }
 
   // The id of a word, or kUnknown. Any memory will do: nothing is read past the word's end.
   std::int32_t find(std::string_view word) const;

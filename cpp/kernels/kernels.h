@@ -43,7 +43,7 @@ struct Outputs {
 };
 
 // What training has seen; sums are exact enough to be added up over billions of predictions.
-struct Totals {
+struct TrainingTotals {
   double loss = 0;               // sum over predictions, in nats; only with compute_loss
   std::int64_t predictions = 0;  // skip-gram: pairs; CBOW: centres with a context
   std::int64_t kept = 0;         // centres that survived subsampling
@@ -112,7 +112,7 @@ struct Kernels {
   int width;        // floats in a vector register
   void (*row_dots)(const RowDots&, std::int64_t begin, std::int64_t end);
   std::size_t (*word2vec_workspace)(const Word2Vec&);  // bytes of 64-byte aligned, zeroed memory that a thread needs
-  void (*word2vec)(const Word2Vec&, std::int64_t begin, std::int64_t end, float alpha, void* workspace, Totals&);
+  void (*word2vec)(const Word2Vec&, std::int64_t begin, std::int64_t end, float alpha, void* workspace, TrainingTotals&);
   void (*row_norms)(const RowNorms&, std::int64_t begin, std::int64_t end);
   void (*quantise_rows)(const QuantiseRows&, std::int64_t begin, std::int64_t end);
   void (*screen)(const Screen&, std::int64_t begin, std::int64_t end);

@@ -90,7 +90,7 @@ INLINE F keep_first(F v, int count) {
 //   loss = -sum w (label log s(x) + (1 - label) log s(-x)),   x = a . b,   -dloss/dx = w (label - s(x))
 // s.row_labels and, where `weighted`, s.row_weights hold label and w of each of the N output rows in s.b.
 INLINE void train_logistic(const Inputs& in, int N, std::size_t size, float alpha, bool weighted, bool compute_loss,
-                           StepBuffers& s, Totals& totals) {
+                           StepBuffers& s, TrainingTotals& totals) {
   const int M = in.count, count = M * N, step = static_cast<int>(W);
   scores(in.a, M, s.b, N, size, s.scores);
   repeat_row(s.row_labels, N, M, s.labels);
@@ -153,7 +153,7 @@ INLINE void draw_negative_samples(const Outputs& o, std::int32_t word, Stream& r
 }
 
 INLINE void train_negative_sampling(const Outputs& o, const NegativeSamples& samples, const Inputs& in,
-                                    std::size_t size, float alpha, bool compute_loss, StepBuffers& s, Totals& totals) {
+                                    std::size_t size, float alpha, bool compute_loss, StepBuffers& s, TrainingTotals& totals) {
   for (int k = 0; k < samples.count; ++k) {
     s.b[k] = o.rows + samples.ids[k] * o.stride;
     s.row_labels[k] = k == 0;
@@ -164,7 +164,7 @@ INLINE void train_negative_sampling(const Outputs& o, const NegativeSamples& sam
 
 // The word's path through the Huffman tree, one binary decision a node (Morin and Bengio 2005; Mikolov et al. 2013).
 INLINE void train_hierarchical_softmax(const Outputs& o, std::int32_t word, const Inputs& in, std::size_t size,
-                                       float alpha, bool compute_loss, StepBuffers& s, Totals& totals) {
+                                       float alpha, bool compute_loss, StepBuffers& s, TrainingTotals& totals) {
   const std::int64_t begin = o.path_offsets[word];
   const int length = static_cast<int>(o.path_offsets[word + 1] - begin);
   if (length == 0) return;  // a vocabulary of one word has nothing to decide
@@ -177,7 +177,7 @@ INLINE void train_hierarchical_softmax(const Outputs& o, std::int32_t word, cons
 
 // The exact softmax over the vocabulary:  loss = -log p(word),  p = softmax(a . u),  -dloss/dx_w = [w = word] - p_w
 INLINE void train_softmax(const Outputs& o, std::int32_t word, const Inputs& in, std::size_t size, float alpha,
-                          bool compute_loss, StepBuffers& s, Totals& totals) {
+                          bool compute_loss, StepBuffers& s, TrainingTotals& totals) {
   const int V = o.vocabulary;
   for (int k = 0; k < V; ++k) s.b[k] = o.rows + k * o.stride;
   scores(in.a, in.count, s.b, V, size, s.scores);

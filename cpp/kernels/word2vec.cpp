@@ -135,7 +135,7 @@ INLINE void add_scaled(float* row, const float* step, float factor, std::int64_t
 }
 
 void train_outputs(const Word2Vec& a, const Centre& centre, std::int32_t word, const Inputs& in, float alpha,
-                   Workspace& w, Totals& totals) {
+                   Workspace& w, TrainingTotals& totals) {
   const auto size = static_cast<std::size_t>(a.padded_size);
   if (a.outputs.hierarchical) {
     train_hierarchical_softmax(a.outputs, word, in, size, alpha, a.compute_loss, w.step, totals);
@@ -149,7 +149,7 @@ void train_outputs(const Word2Vec& a, const Centre& centre, std::int32_t word, c
 
 // Skip-gram: every word of the window predicts the centre; all of them share the centre's negative samples.
 void train_skip_gram(const Word2Vec& a, const Words& words, const Centre& centre, float alpha, Workspace& w,
-                     Totals& totals) {
+                     TrainingTotals& totals) {
   const bool direct = !a.lock && !(a.outputs.hierarchical && a.outputs.negative > 0) &&
                       most_outputs(a.outputs) <= static_cast<std::size_t>(kBlockColumns);
   std::int64_t at = centre.low;
@@ -178,7 +178,7 @@ void train_skip_gram(const Word2Vec& a, const Words& words, const Centre& centre
 // CBOW: the mean (or sum) of the window predicts the centre. As in word2vec and gensim the words of a mean each get
 // the whole step of the mean, and those of a sum its 1/count.
 void train_cbow(const Word2Vec& a, const Words& words, const Centre& centre, float alpha, Workspace& w,
-                Totals& totals) {
+                TrainingTotals& totals) {
   const std::int64_t count = centre.high - centre.low - 1;
   if (count == 0) return;
   const float share = 1.0f / static_cast<float>(count);
@@ -200,7 +200,7 @@ void train_cbow(const Word2Vec& a, const Words& words, const Centre& centre, flo
   }
 }
 
-void word2vec(const Word2Vec& a, std::int64_t begin, std::int64_t end, float alpha, void* workspace, Totals& totals) {
+void word2vec(const Word2Vec& a, std::int64_t begin, std::int64_t end, float alpha, void* workspace, TrainingTotals& totals) {
   Arena arena{static_cast<char*>(workspace)};
   Workspace w = take_workspace(a, arena);
   *w.step.probe = F{};

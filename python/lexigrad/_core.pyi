@@ -116,3 +116,35 @@ class PhraseFinder:
     def score(self, words: Sequence[str]) -> float | None: ...
     def rewrite(self, lines: bytes | memoryview) -> bytes: ...
     def export_phrases(self) -> dict[str, float]: ...
+def keep_limits(counts: NDArray[np.int64], sample: float) -> NDArray[np.uint32]: ...
+def alias_table(counts: NDArray[np.int64], exponent: float) -> NDArray[np.uint32]: ...
+def huffman(
+    counts: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]: ...
+def word2vec_train(
+    tokens: NDArray[np.int32],
+    *,
+    begin: int,
+    end: int,
+    block: int,
+    threads: int,
+    alpha: float,
+    alpha_step: float,
+    min_alpha: float,
+    key: int,
+    vector_size: int,
+    input: NDArray[np.float32],
+    rows: NDArray[np.float32] | None,
+    nodes: NDArray[np.float32] | None,
+    lock: NDArray[np.float32] | None,
+    keep: NDArray[np.uint32] | None,
+    alias: NDArray[np.uint32] | None,
+    tree: tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]] | None,
+    negative: int,
+    softmax: bool,
+    window: int,
+    shrink_windows: bool,
+    skip_gram: bool,
+    mean: bool,
+    compute_loss: bool,
+) -> dict[str, float]: ...

@@ -49,13 +49,24 @@ class _Run:
     def done(self) -> bool:
         return self.epoch >= self.epochs
 
-    def alpha(self) -> float:
-        progress = (self.epoch + min(1.0, self.position / max(1.0, self.stream_length * self.scale))) / self.epochs
-        return self.start_alpha - (self.start_alpha - self.end_alpha) * progress
+    @property
+    def epoch_alpha(self) -> float:
+        """The learning rate at the beginning of the epoch."""
+        return self.start_alpha - (self.start_alpha - self.end_alpha) * self.epoch / self.epochs
 
+    @property
     def alpha_step(self) -> float:
         """How much the learning rate falls with each token of the stream."""
         return (self.start_alpha - self.end_alpha) / self.epochs / max(1.0, self.stream_length * self.scale)
+
+    @property
+    def least_alpha(self) -> float:
+        return min(self.start_alpha, self.end_alpha)
+
+    @property
+    def alpha(self) -> float:
+        """The learning rate now."""
+        return max(self.least_alpha, self.epoch_alpha - self.alpha_step * self.position)
 
 
 class Word2Vec:
@@ -499,7 +510,7 @@ class Word2Vec:
             epochs=run.epochs,
             words_done=int((run.epoch + fraction) * stream.raw_words),
             words_total=run.epochs * stream.raw_words,
-            alpha=run.alpha(),
+            alpha=run.alpha,
             loss=loss,
             seconds=seconds,
             stage="training",
@@ -700,9 +711,9 @@ class _Kernel:
             self.stream.ids,
             begin=begin,
             end=end,
-            alpha=run.alpha(),
-            alpha_step=run.alpha_step(),
-            min_alpha=min(run.start_alpha, run.end_alpha),
+            alpha=run.epoch_alpha,
+            alpha_step=run.alpha_step,
+            min_alpha=run.least_alpha,
             key=_epoch_key(self.seed, run.first_key + run.epoch),
             **self.fixed,
         )

@@ -63,8 +63,8 @@ def compressing(file: BinaryIO, path: str | os.PathLike[str]) -> Iterator[Binary
 class _ZstdFrames(io.RawIOBase):
     """What all frames of a .zst file hold.
 
-    The reader of ``zstandard`` stops after the first one, and takes a file that is cut off for a whole one; here
-    that is an EOFError, as with the other formats.
+    The reader of ``zstandard`` stops after the first one, and takes a file that is cut off for a whole one;
+    here that is an EOFError, as with the other formats.
     """
 
     def __init__(self, file: BinaryIO) -> None:

@@ -109,7 +109,7 @@ class ScannedCorpus:
             raise RuntimeError("this corpus has been finished or closed: scan it again, or use encode")
         spool, self._spool = self._spool, None
         try:
-            places = self.counts.find(vocabulary.words)
+            places = vocabulary.places_in(self.counts)
             final_ids = np.full(len(self.counts), _UNKNOWN, np.int32)
             known = np.flatnonzero(places >= 0)
             final_ids[places[known]] = known

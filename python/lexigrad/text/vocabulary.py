@@ -29,6 +29,7 @@ class WordCounts:
         self._table = table
         self.raw_words = raw_words
         self.sentences = sentences
+        self.key = object()  # tells these counts from others
         self.counts: NDArray[np.int64] = table.counts()
         self.counts.flags.writeable = False
 
@@ -81,6 +82,9 @@ class Vocabulary:
         raw_words, sentences: the size of the corpus that was counted last, words without an id included.
         min_count: the count that words needed; higher than asked for where ``max_final_vocab`` raised it.
 
+    Args:
+        origin: counts that the words were taken from, and their places there; saves looking them up.
+
     Raises:
         ValueError: a word is there twice, or words and counts differ in number.
     """
@@ -93,6 +97,7 @@ class Vocabulary:
         raw_words: int = 0,
         sentences: int = 0,
         min_count: int = 1,
+        origin: tuple[WordCounts, NDArray[np.int32]] | None = None,
     ) -> None:
         self.words = list(words)
         self.counts: NDArray[np.int64] = np.array(counts, dtype=np.int64)
@@ -100,9 +105,10 @@ class Vocabulary:
         self.raw_words = raw_words
         self.sentences = sentences
         self.min_count = min_count
+        self._origin = (origin[0].key, origin[1]) if origin else None
         if self.counts.shape != (len(self.words),):
             raise ValueError(f"counts must have shape ({len(self.words)},), not {self.counts.shape}")
-        if len(self.index) != len(self.words):
+        if self._origin is None and len(self.index) != len(self.words):
             twice = next(word for i, word in enumerate(self.words) if self.index[word] != i)
             raise ValueError(f"the word {twice!r} is in the vocabulary twice")
 
@@ -110,6 +116,12 @@ class Vocabulary:
     def index(self) -> dict[str, int]:
         """Word to id."""
         return dict(zip(self.words, range(len(self.words)), strict=True))
+
+    def places_in(self, counts: WordCounts) -> NDArray[np.int32]:
+        """The place of each word in some counts, or -2 for one that is not there."""
+        if self._origin is not None and self._origin[0] is counts.key:
+            return self._origin[1]
+        return counts.find(self.words)
 
     def __len__(self) -> int:
         return len(self.words)
@@ -164,6 +176,7 @@ def select(
         raw_words=counts.raw_words,
         sentences=counts.sentences,
         min_count=least,
+        origin=(counts, kept),
     )
 
 
@@ -181,7 +194,7 @@ def update(
     pass as in :func:`select`, by their counts in the new corpus alone, follow in order of first appearance.
     """
     least = _least_count(counts, min_count, max_final_vocab)
-    places = counts.find(vocabulary.words)
+    places = vocabulary.places_in(counts)
     known = places >= 0
     old_counts = vocabulary.counts.copy()
     old_counts[known] += counts.counts[places[known]]
