@@ -721,16 +721,19 @@ class _Kernel:
         self.stream.release(begin, end)
         run.position = end
         run.epoch_loss += done["loss"]
-        run.epoch_predictions += done["predictions"]
-        self.diverged = done["diverged"]
-        self.blocks = max(self.workers, int(min(4 * self.blocks, self.blocks * _CALL_SECONDS / seconds)))
+        run.epoch_predictions += int(done["predictions"])
+        self.diverged = bool(done["diverged"])
+        grown = min(4 * self.blocks, self.blocks * _CALL_SECONDS / seconds, run.stream_length)
+        self.blocks = max(self.workers, int(grown))
         return int(done["kept"])
 
 
 def _block_length(model: Word2Vec, stream: TokenStream) -> int:
     """Tokens in a block: as long as is useful, but no more than about a tenth of a second of work."""
     size = len(model.wv)
-    outputs = size if model.loss else (1 + model.negative if model.negative else 0) + (size.bit_length() if model.hs else 0)
+    outputs = (
+        size if model.loss else (1 + model.negative if model.negative else 0) + (size.bit_length() if model.hs else 0)
+    )
     mean_sentence = stream.words / max(1, stream.sentences)
     context = min(2.0 * model.window, 4.0 * mean_sentence + 1) if model.sg else 1.0
     flops = 6.0 * model.vector_size * outputs * context
