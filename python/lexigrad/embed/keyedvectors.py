@@ -65,6 +65,7 @@ class KeyedVectors:
         key_to_index: dict from key to row.
         expandos: dict from the name of an attribute to its values, one for each key.
         norms: Euclidean length of every row, or None before it is needed.
+        vectors_lockf: factors on the updates of vectors in training: one for all, or one for each key; 0 freezes.
 
     Raises:
         ValueError: ``vector_size`` is less than 1, or ``count`` negative.
@@ -78,6 +79,7 @@ class KeyedVectors:
         self.key_to_index: dict[Any, int] = {}
         self.next_index = 0
         self.expandos: dict[str, Array] = {}
+        self.vectors_lockf: NDArray[np.float32] = np.ones(1, np.float32)
         self._norms: Array | None = None
         self._searchable: _Searchable | None = None
         self._vectors: Array = np.zeros((count, vector_size), dtype=dtype)
@@ -881,7 +883,7 @@ class KeyedVectors:
         self._make_writeable()
         self.vectors[rows] = file.vectors[common]
         self.norms = None
-        if len(getattr(self, "vectors_lockf", ())) != len(self):
+        if len(self.vectors_lockf) != len(self):
             self.vectors_lockf = np.ones(len(self), np.float32)
         self.vectors_lockf[rows] = lockf
 
