@@ -9,14 +9,13 @@ import sys
 import textwrap
 import threading
 
+import lexigrad as lg
 import numpy as np
 import pytest
-
-import lexigrad as lg
 from lexigrad.text.vocabulary import RULE_DISCARD, RULE_KEEP
 
-FRUIT = "apple pear plum cherry grape".split()
-TOOLS = "hammer saw drill wrench pliers".split()
+FRUIT = ["apple", "pear", "plum", "cherry", "grape"]
+TOOLS = ["hammer", "saw", "drill", "wrench", "pliers"]
 OBJECTIVES = [
     {"sg": 1},
     {"sg": 0},
@@ -562,4 +561,3 @@ def test_gensim_reads_our_vectors_and_we_read_theirs(corpus, tmp_path):
         np.testing.assert_array_equal(theirs.vectors, model.wv.vectors)
         theirs.save_word2vec_format(tmp_path / "theirs", binary=binary)
         assert (tmp_path / "theirs").read_bytes() == (tmp_path / "ours").read_bytes()
-
