@@ -8,7 +8,6 @@ import random
 from pathlib import Path
 
 import pytest
-
 from lexigrad.text.phrases import (
     ENGLISH_CONNECTOR_WORDS,
     FrozenPhrases,
@@ -162,7 +161,7 @@ def test_a_full_vocabulary_is_pruned_alike_from_files_and_lists(tmp_path: Path) 
     path.write_text("\n".join(map(" ".join, sentences)), "utf-8")
     from_file, from_list = (Phrases(source, max_vocab_size=500) for source in (path, sentences))
     assert len(from_file.vocab) < 600
-    assert from_file.min_reduce == from_list.min_reduce > 2
+    assert len(from_file.vocab) < len(Phrases(sentences).vocab) / 10
     assert list(from_file.vocab.items()) == list(from_list.vocab.items())
 
 
@@ -305,7 +304,7 @@ def test_bad_sentences(tmp_path: Path) -> None:
     phrases = Phrases(TOY, min_count=1, threshold=0.5)
     before = dict(phrases.vocab)
     for bad in ([["new", 3]], [["new"], "york"], [b"york"], [None], 5, b"new", [[None]]):
-        with pytest.raises(TypeError, match="must be|token|not"):
+        with pytest.raises(TypeError, match=r"must be|token|not"):
             phrases.add_vocab(bad)
     with pytest.raises(UnicodeEncodeError):
         phrases.add_vocab([["\ud800"]])

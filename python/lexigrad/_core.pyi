@@ -1,4 +1,3 @@
-from collections.abc import Callable, Iterable
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np

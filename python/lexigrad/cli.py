@@ -1,10 +1,11 @@
 """The command line: ``lexigrad COMMAND ...`` or ``python -m lexigrad COMMAND ...``.
 
-Results go to stdout, reports and progress to stderr. The exit code is 0, 1 for a failure, 2 for a wrong command line
-and 130 after Ctrl-C.
+Results go to stdout, reports and progress to stderr. The exit code is 0, 1 for a failure, 2 for a wrong
+command line and 130 after Ctrl-C.
 """
 
 import argparse
+import math
 import os
 import sys
 import time
@@ -40,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The arguments, without the program's name; by default those of the process.
 
     Raises:
-        SystemExit: for a wrong command line (code 2), ``--help`` and ``--version`` (code 0), as argparse does.
+        SystemExit: for a wrong command line (code 2), ``--help`` and ``--version`` (code 0).
     """
     args = _parser().parse_args(argv)
     try:
@@ -78,8 +79,8 @@ def _say(text: str) -> None:
 
 
 def _train_word2vec(args: argparse.Namespace) -> int:
-    from lexigrad import Word2Vec
     from lexigrad.embed.callbacks import TrainingInterrupted
+    from lexigrad.embed.word2vec import Word2Vec
     from lexigrad.progress import bar
 
     save = _saver(args.output, args.format)
@@ -132,7 +133,7 @@ def _negative_samples(args: argparse.Namespace) -> int:
 
 
 def _saver(path: str, format: str) -> "Callable[[Word2Vec], None]":
-    """What writes a model to a path. A name that tells no format is found out here, before hours of training."""
+    """What writes a model to a path; a name that tells no format is found out here, before the training."""
     from lexigrad.io.convert import format_of_name, write_vectors
 
     directory = os.path.dirname(path) or "."
@@ -159,7 +160,8 @@ def _write_vocabulary(vectors: "KeyedVectors", path: str) -> None:
 
 def _load(path: str, limit: int | None = None) -> "KeyedVectors":
     """The vectors of a file of any format, or of a saved model."""
-    from lexigrad import KeyedVectors, Word2Vec
+    from lexigrad.embed.keyedvectors import KeyedVectors
+    from lexigrad.embed.word2vec import Word2Vec
     from lexigrad.io.convert import detect_format, read_vectors
     from lexigrad.io.safetensors import read_safetensors
 
@@ -213,7 +215,7 @@ def _eval(args: argparse.Namespace) -> int:
         scores = vectors.evaluate_relations(*args.relations, restrict_vocab=args.restrict_vocab)
         print(f"relations  {args.relations[0]}")
         for name, value in scores._asdict().items():
-            if isinstance(value, float):
+            if isinstance(value, float) and math.isfinite(value):
                 print(f"  {name:<32}{value:8.4f}")
     return 0
 
@@ -272,7 +274,7 @@ def _plot(args: argparse.Namespace) -> int:
 
 
 def _bench(args: argparse.Namespace) -> int:
-    from lexigrad import Word2Vec
+    from lexigrad.embed.word2vec import Word2Vec
     from lexigrad.text import builtin
 
     sentences = builtin.sentences()
@@ -421,8 +423,8 @@ def _add_train(commands: Any) -> None:
         "--output",
         required=True,
         metavar="FILE",
-        help="where the vectors go; the suffix tells the format: .bin and .txt or .vec (word2vec binary and text, "
-        ".gz too), .safetensors, .tsv (TensorBoard projector), .model (the whole model, to train on)",
+        help="where the vectors go; the suffix tells the format: .bin and .txt or .vec (word2vec binary and "
+        "text, .gz too), .safetensors, .tsv (TensorBoard projector), .model (the whole model, to train on)",
     )
     parser.add_argument(
         "--format", choices=("auto", *_OUTPUT_FORMATS, "model"), default="auto", help="in place of the suffix"

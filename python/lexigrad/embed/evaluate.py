@@ -205,10 +205,11 @@ def relations(
     Raises:
         ValueError: a file lacks a column or holds something else than is said above, or no relation is left.
     """
+    fold, vocabulary = _folding(case_insensitive), _vocabulary(vectors, restrict_vocab, case_insensitive)
     raters: dict[str, _Rater] = {}
     for row in _table(paradigms, ("split", "category", "paradigms"), split):
         examples = [_pair(pair, paradigms) for pair in row["paradigms"].replace(": ", ":").split()]
-        raters[row["category"]] = _Rater(vectors, examples, restrict_vocab, case_insensitive)
+        raters[row["category"]] = _Rater(vectors, vocabulary, fold, examples)
     rated: dict[str, dict[str, float]] = defaultdict(dict)
     for row in _table(gold, ("split", "category", "score", "word1", "word2"), split):
         score = _number(row["score"])
@@ -256,12 +257,11 @@ class _Rater:
     def __init__(
         self,
         vectors: KeyedVectors,
+        vocabulary: dict[str, int],
+        fold: Callable[[str], str],
         paradigms: Sequence[str],
-        restrict_vocab: int | None,
-        case_insensitive: bool,
     ) -> None:
-        self._vectors, self._fold = vectors, _folding(case_insensitive)
-        self._vocabulary = _vocabulary(vectors, restrict_vocab, case_insensitive)
+        self._vectors, self._vocabulary, self._fold = vectors, vocabulary, fold
         self._paradigms = self._offsets([pair for pair in paradigms if self.knows(pair)])
 
     def knows(self, pair: str) -> bool:
@@ -306,7 +306,7 @@ def _maxdiff(questions: dict[Words, list[Words]], degree: dict[str, float]) -> t
 def pearson(x: ArrayLike, y: ArrayLike) -> Correlation:
     """Pearson's coefficient of n >= 2 pairs of numbers, with its two-sided p-value for normal data."""
     a, b = _centred(x), _centred(y)
-    scale = math.sqrt(float(a @ a)) * math.sqrt(float(b @ b))
+    scale = math.sqrt(float(a @ a) * float(b @ b))
     if scale == 0 or math.isnan(scale):
         return Correlation(math.nan, math.nan)
     r = max(-1.0, min(1.0, float(a @ b) / scale))

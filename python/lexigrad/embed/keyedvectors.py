@@ -409,11 +409,11 @@ class KeyedVectors:
         """Compute ``norms`` if there are none, or anew with ``force`` (after writing into ``vectors``)."""
         if self._norms is None or force:
             matrix = self.vectors
-            self.norms = (
-                _core.row_norms(matrix, _core.num_threads())
-                if _is_searchable(matrix)
-                else np.linalg.norm(matrix, axis=1)
-            )
+            if _is_searchable(matrix):
+                self.norms = _core.row_norms(matrix, _core.num_threads())
+            else:
+                wide = matrix.astype(np.promote_types(matrix.dtype, np.float32), copy=False)
+                self.norms = np.linalg.norm(wide, axis=1)
 
     def unit_normalize_all(self) -> None:
         """Scale all vectors to length 1, in place."""
@@ -716,7 +716,7 @@ class KeyedVectors:
     def _search(
         self, queries: Array, given: Sequence[Sequence[int]], topn: int, begin: int, end: int
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Best rows of [begin, end) but those given: indices and similarities (q, k), -1 and NaN if too few."""
+        """Best rows of [begin, end) but those given: indices and scores (q, k), -1 and NaN if too few."""
         offsets = np.zeros(len(queries) + 1, np.int64)
         np.cumsum([len(rows) for rows in given], out=offsets[1:])
         excluded = np.fromiter((row for rows in given for row in rows), np.int64, offsets[-1])
@@ -1073,7 +1073,7 @@ def _is_searchable(matrix: Array) -> bool:
     return bool(
         matrix.dtype == np.float32
         and matrix.flags.aligned
-        and (size == 1 or matrix.strides[1] == 4)
+        and (count == 0 or size == 1 or matrix.strides[1] == 4)
         and (count <= 1 or (matrix.strides[0] % 4 == 0 and matrix.strides[0] >= 4 * size))
     )
 

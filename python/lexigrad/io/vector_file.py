@@ -14,6 +14,7 @@ from lexigrad import _core
 from lexigrad.io.blocks import ByteBlocks
 
 MAX_DIMENSIONS = 1 << 20
+MAX_WORD_BYTES = 1 << 20
 FLOATS_PER_WRITE = 1 << 20
 
 # NumPy, and with it gensim, writes a float32 scalar from here on as 1e+16 (or 1e+06, since NumPy 2.4).

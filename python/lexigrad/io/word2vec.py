@@ -33,7 +33,7 @@ from lexigrad.io.vector_file import (
 MAX_HEADER_BYTES = 1 << 10
 PEEK_BYTES = 1 << 16
 
-_HEADER = re.compile(rb"\s*([+-]?\d{1,30})\s+([+-]?\d{1,30})\s*")
+HEADER = re.compile(rb"\s*([+-]?\d{1,400})\s+([+-]?\d{1,400})\s*")
 _SPLITS_TEXT = re.compile(r"[ \t\n\0]")
 _SPLITS_BINARY = re.compile(r"[ \n\0]")
 
@@ -104,7 +104,7 @@ def read_headless_text(source: ByteBlocks, limit: int | None, words: WordList) -
     dim = _core.count_text_columns(np.frombuffer(line, np.uint8), True)
     if not dim:
         raise source.fault(f"line 1 is {line[:40]!r}: expected a word and its numbers")
-    if dim == 1 and _HEADER.fullmatch(line):
+    if dim == 1 and HEADER.fullmatch(line):
         raise source.fault(
             f"line 1 is {line[:40]!r}, a word2vec header: read it as word2vec text with a header"
         )
@@ -247,7 +247,7 @@ def _looks_like_text(source: ByteBlocks, dim: int) -> bool:
 
 def _read_header(source: ByteBlocks) -> tuple[int, int]:
     line = source.peek_line("a header of two whole numbers, vectors and dimensions,", MAX_HEADER_BYTES)
-    match = _HEADER.fullmatch(line)
+    match = HEADER.fullmatch(line)
     if match is None:
         raise source.fault(
             f"line 1 is {line[:40]!r}, not a header of two whole numbers, vectors and dimensions: "
