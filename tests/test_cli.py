@@ -199,9 +199,7 @@ def test_eval_of_relations(vectors: Path, tmp_path: Path, capsys) -> None:
         "split\tcategory\tscore\tword1\tword2\n"
         "test\t1a\t50.0\tman\tking\ntest\t1a\t20.0\twoman\tqueen\ntest\t1a\t-10.0\tparis\tman\n"
     )
-    paradigms.write_text(
-        "split\tcategory\tclass\tsubclass\tparadigms\ntest\t1a\tX\tY\tman:king woman:queen\n"
-    )
+    paradigms.write_text("split\tcategory\tclass\tsubclass\tparadigms\ntest\t1a\tX\tY\tman:king woman:queen\n")
     assert cli.main(["eval", str(vectors), "--relations", str(gold), str(paradigms)]) == 0
     assert re.search(r"spearman +[-\d.]+\n$", capsys.readouterr().out)
 

@@ -34,9 +34,7 @@ def offset_vectors(words, size=6):
     return np.random.default_rng(1).standard_normal((len(words), size)).astype(np.float32)
 
 
-@pytest.mark.parametrize(
-    "options", [{}, {"restrict_vocab": 50}, {"dummy4unknown": True}, {"case_insensitive": False}]
-)
+@pytest.mark.parametrize("options", [{}, {"restrict_vocab": 50}, {"dummy4unknown": True}, {"case_insensitive": False}])
 def test_analogies_like_gensim(tmp_path, options):
     models = pytest.importorskip("gensim.models", reason="gensim is not installed")
     words = ["Athens", "Greece", "athens", "paris", "France", "berlin", "germany", "rome", "italy"]
@@ -74,9 +72,7 @@ def test_analogies_by_products():
 
 
 @pytest.mark.parametrize("name", ["wordsim353.tsv", "simlex999.tsv", "rarewords.tsv"])
-@pytest.mark.parametrize(
-    "options", [{}, {"dummy4unknown": True}, {"restrict_vocab": 40}, {"case_insensitive": False}]
-)
+@pytest.mark.parametrize("options", [{}, {"dummy4unknown": True}, {"restrict_vocab": 40}, {"case_insensitive": False}])
 def test_pairs_like_gensim(name, options):
     models = pytest.importorskip("gensim.models", reason="gensim is not installed")
     path = data(name)
@@ -137,9 +133,7 @@ def directions():
 
 
 def test_relations_by_hand(tmp_path):
-    gold = (
-        "test\t1a\t10\to\ta\ntest\t1a\t5\to\tb\ntest\t1a\t-3\to\td\ntest\t1a\t0\to\tc\ntest\t1a\t7\to\tnone\n"
-    )
+    gold = "test\t1a\t10\to\ta\ntest\t1a\t5\to\tb\ntest\t1a\t-3\to\td\ntest\t1a\t0\to\tc\ntest\t1a\t7\to\tnone\n"
     gold += "train\t1b\t10\to\ta\n"
     answers = [("o:d", "o:a"), ("o:d", "o:b"), ("o:c", "o:b"), ("", "o:b")]
     maxdiff = "".join(f"test\t1a\to:a\to:b\to:c\to:d\t{least}\t{most}\n" for least, most in answers)
@@ -147,9 +141,7 @@ def test_relations_by_hand(tmp_path):
     files = relation_files(tmp_path, gold, "test\t1a\to: p none:p\ntrain\t1b\to:p\n", maxdiff)
     result = directions().evaluate_relations(*files)
     assert result.spearman == pytest.approx(1)
-    assert (
-        result.maxdiff == 50
-    )  # the least is right, two of four votes; the most is not, a has one and b three
+    assert result.maxdiff == 50  # the least is right, two of four votes; the most is not, a has one and b three
     assert result.relations == [
         {"relation": "1a", "spearman": pytest.approx(1), "maxdiff": 50, "pairs": 4, "questions": 1, "oov": 1}
     ]
@@ -165,9 +157,7 @@ def test_relations_by_hand(tmp_path):
 def test_relations_on_the_real_files():
     names = ("gold.tsv", "paradigms.tsv", "maxdiff.tsv.xz")
     files = [data(f"semeval2012-task2-{name}") for name in names]
-    words = sorted(
-        {word for line in files[0].read_text("utf8").splitlines()[1:] for word in line.split("\t")[3:]}
-    )
+    words = sorted({word for line in files[0].read_text("utf8").splitlines()[1:] for word in line.split("\t")[3:]})
     result = filled(words, offset_vectors(words, 50)).evaluate_relations(*files, dummy4unknown=True)
     assert len(result.relations) == 69
     # As random ratings do in Jurgens et al.: Spearman about 0, MaxDiff about 31.

@@ -63,9 +63,7 @@ def test_text_and_binary_are_told_apart_at_any_size(tmp_path, dim):
 def test_the_format_may_be_given(tmp_path):
     write_vectors(tmp_path / "v.txt", WORDS, VECTORS, format="glove")
     same(read_vectors(tmp_path / "v.txt", format="glove"), WORDS, VECTORS)
-    convert(
-        tmp_path / "v.txt", tmp_path / "w", source_format="glove", target_format="word2vec-binary", limit=3
-    )
+    convert(tmp_path / "v.txt", tmp_path / "w", source_format="glove", target_format="word2vec-binary", limit=3)
     same(read_vectors(tmp_path / "w", format="word2vec-binary"), WORDS[:3], VECTORS[:3])
     for call in (
         lambda: read_vectors(tmp_path / "v.txt", format="text"),

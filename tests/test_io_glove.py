@@ -11,9 +11,7 @@ from lexigrad.io import blocks
 from lexigrad.io.glove import read_glove, write_glove
 from oracles import vector_file as oracle
 
-DATA = "".join(
-    f"{word} {' '.join(map(str, row))}\n" for word, row in zip(WORDS, VECTORS, strict=True)
-).encode()
+DATA = "".join(f"{word} {' '.join(map(str, row))}\n" for word, row in zip(WORDS, VECTORS, strict=True)).encode()
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz", ".bz2", ".xz"])
@@ -130,9 +128,7 @@ def test_bad_files(tmp_path):
     refused(read_glove, path, DATA.replace(b"1.1", b"nan"), r"line 4 \(byte \d+\): number 3 .* not a number")
     refused(read_glove, path, DATA.replace(b"1.1", b"-inf"), r"line 4 \(byte \d+\): number 3 .* infinite")
     refused(read_glove, path, DATA.replace(b" 1.1", b""), r"line 4 \(byte \d+\): .*found 2")
-    refused(
-        read_glove, path, DATA.replace(b"\nx", b"\n\nx"), r"line 5 is empty, but more follows from byte \d+"
-    )
+    refused(read_glove, path, DATA.replace(b"\nx", b"\n\nx"), r"line 5 is empty, but more follows from byte \d+")
     refused(read_glove, path, b"w" + b" 1" * ((1 << 20) + 1) + b"\n", "line 1", "1048577 dimensions")
     for data in pickles():
         refused(read_glove, path, data, "pickle|expected a word")

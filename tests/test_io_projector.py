@@ -97,9 +97,7 @@ def test_bad_numbers(prefix):
     read, tensor, _ = read_with(prefix)
     refused(read, tensor, b"", "0 dimensions")
     refused(read, tensor, NUMBERS.replace(b"2.5", b"nan"), r"line 3 \(byte \d+\): number 1 .* not a number")
-    refused(
-        read, tensor, NUMBERS.replace(b"2.5", b"1e40"), r"line 3 \(byte \d+\): number 1 .* beyond float32"
-    )
+    refused(read, tensor, NUMBERS.replace(b"2.5", b"1e40"), r"line 3 \(byte \d+\): number 1 .* beyond float32")
     refused(read, tensor, NUMBERS.replace(b"2.5", b"x"), r"line 3 \(byte \d+\): .*found 'x'")
     refused(read, tensor, NUMBERS.replace(b"2.5", b"\0"), r"line 3 \(byte \d+\): .*found '\?'")
     refused(read, tensor, NUMBERS.replace(b"2.5\t", b""), r"line 3 \(byte \d+\): expected 3 numbers, found 2")
@@ -124,15 +122,11 @@ def test_bad_words(prefix):
     refused(read, metadata, NAMES.replace(b"x\n", b"a\0\n"), r"line 5 \(byte \d+\): .*NUL")
     refused(read, metadata, NAMES.replace(b"x\n", b"king\n"), r"line 5 \(byte \d+\): .*already")
     refused(read, metadata, NAMES.replace(b"x\n", b"\xff\n"), r"line 5 \(byte \d+\): .*not utf8")
-    refused(
-        read, metadata, NAMES.replace(b"x\n", b"x\t1\n"), r"line 5 \(byte \d+\): expected 1 columns, found 2"
-    )
+    refused(read, metadata, NAMES.replace(b"x\n", b"x\t1\n"), r"line 5 \(byte \d+\): expected 1 columns, found 2")
     refused(read, metadata, NAMES.replace(b"x\n", b"w" * (17 << 20) + b"\n"), "16777216")
     refused(read, metadata, NAMES.replace(b"x\n", b"w" * 5_000_000 + b"\n"), "line 5", "1048576")
     for count in (b"-1", b"1.5", b"9223372036854775808", b"", b"\xff"):
-        refused(
-            read, metadata, COUNTED.replace(b"x\t4", b"x\t" + count), r"line 6 \(byte \d+\): expected a count"
-        )
+        refused(read, metadata, COUNTED.replace(b"x\t4", b"x\t" + count), r"line 6 \(byte \d+\): expected a count")
 
 
 def test_lenient_words(prefix):

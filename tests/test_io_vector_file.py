@@ -29,9 +29,7 @@ def format_column(values, threads=2):
 def parse_column(texts, threads=2):
     block = np.frombuffer("".join(text + "\n" for text in texts).encode(), np.uint8)
     out = np.full((len(texts), 1), -7, np.float32)
-    _, starts, consumed, fault, blank = _core.parse_text_rows(
-        block, out, 0, len(texts), threads, False, False
-    )
+    _, starts, consumed, fault, blank = _core.parse_text_rows(block, out, 0, len(texts), threads, False, False)
     assert (len(starts), consumed, fault, blank) == (len(texts), len(block), "", False)
     return out[:, 0]
 
@@ -133,9 +131,7 @@ def test_numbers_in_other_spellings(text, value):
 )
 def test_what_is_no_finite_number(text):
     block = np.frombuffer(f"{text}\n".encode(), np.uint8)
-    _, starts, consumed, fault, blank = _core.parse_text_rows(
-        block, np.zeros((1, 1), np.float32), 0, 1, 1, True, False
-    )
+    _, starts, consumed, fault, blank = _core.parse_text_rows(block, np.zeros((1, 1), np.float32), 0, 1, 1, True, False)
     assert (len(starts), consumed) == (0, 0)
     assert blank if not text else fault
 

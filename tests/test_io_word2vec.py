@@ -39,9 +39,7 @@ def text_of(words=WORDS, vectors=VECTORS):
 
 
 def binary_of(words=WORDS, vectors=VECTORS, ending=b""):
-    records = [
-        word.encode() + b" " + row.tobytes() + ending for word, row in zip(words, vectors, strict=True)
-    ]
+    records = [word.encode() + b" " + row.tobytes() + ending for word, row in zip(words, vectors, strict=True)]
     return b"%d %d\n" % (len(words), vectors.shape[1]) + b"".join(records)
 
 
@@ -81,9 +79,7 @@ def test_gensim_writes_the_same_bytes_and_reads_ours(tmp_path, binary, dim):
     for word, count in zip(words, counts, strict=True):
         theirs.set_vecattr(word, "count", int(count))
     theirs.save_word2vec_format(str(tmp_path / "theirs"), fvocab=str(tmp_path / "their_vocab"), binary=binary)
-    write_word2vec(
-        tmp_path / "ours", words, vectors, binary=binary, counts=counts, fvocab=tmp_path / "our_vocab"
-    )
+    write_word2vec(tmp_path / "ours", words, vectors, binary=binary, counts=counts, fvocab=tmp_path / "our_vocab")
     assert (tmp_path / "ours").read_bytes() == (tmp_path / "theirs").read_bytes()
     assert (tmp_path / "our_vocab").read_bytes() == (tmp_path / "their_vocab").read_bytes()
     result = read_word2vec(tmp_path / "theirs", binary=binary, fvocab=tmp_path / "their_vocab")
@@ -92,9 +88,7 @@ def test_gensim_writes_the_same_bytes_and_reads_ours(tmp_path, binary, dim):
     loaded = keyedvectors.KeyedVectors.load_word2vec_format(str(tmp_path / "ours"), binary=binary)
     assert loaded.index_to_key == words
     np.testing.assert_array_equal(loaded.vectors.view(np.uint32), vectors.view(np.uint32))
-    theirs.save_word2vec_format(
-        str(tmp_path / "theirs"), binary=binary, write_header=False, prefix="*dt_", append=True
-    )
+    theirs.save_word2vec_format(str(tmp_path / "theirs"), binary=binary, write_header=False, prefix="*dt_", append=True)
     write_word2vec(tmp_path / "ours", words, vectors, binary=binary, header=False, prefix="*dt_", append=True)
     assert (tmp_path / "ours").read_bytes() == (tmp_path / "theirs").read_bytes()
 
@@ -164,13 +158,9 @@ def test_limit_reads_no_further(tmp_path, read, data):
 @BOTH
 def test_truncated_at_every_byte(tmp_path, read, data):
     path = tmp_path / "v"
-    last_number = (
-        len(data) - 1 if read is read_text else len(data)
-    )  # all but the line break; "9.0" and "9." agree
+    last_number = len(data) - 1 if read is read_text else len(data)  # all but the line break; "9.0" and "9." agree
     for size in range(len(data)):
-        reading = (
-            oracle.read_binary if read is read_binary else functools.partial(oracle.read_text, header=True)
-        )
+        reading = oracle.read_binary if read is read_binary else functools.partial(oracle.read_text, header=True)
         accepted = agree(read, reading, path, data[:size])
         assert accepted == (read is read_text and size >= last_number - 2)
         if not accepted:
@@ -215,9 +205,7 @@ def test_header_integers(tmp_path, read):
 @BOTH
 def test_more_than_is_declared(tmp_path, read, data):
     path = tmp_path / "v"
-    refused(
-        read, path, data.replace(b"5 3", b"4 3", 1), "line 1 declares 4 vectors", "more follows from byte"
-    )
+    refused(read, path, data.replace(b"5 3", b"4 3", 1), "line 1 declares 4 vectors", "more follows from byte")
     refused(read, path, data + b"\n\n x", "more follows from byte")
     refused(read, path, data + b"\n" * (1 << 21), "more follows")
     refused(read, path.with_suffix(".gz"), gzipped(data + b"\n" * (1 << 24)), "more follows")
@@ -244,15 +232,11 @@ def test_not_utf8(tmp_path, read, data):
 def test_repeated_words(tmp_path, read, data):
     path = tmp_path / "v"
     repeated = data.replace("東京".encode(), b"king")
-    refused(
-        read, path, repeated, r"(line 4|record 3) \(byte \d+\): the word 'king' stands in the file already"
-    )
+    refused(read, path, repeated, r"(line 4|record 3) \(byte \d+\): the word 'king' stands in the file already")
     with pytest.warns(UserWarning, match="1 words .* 'king', word 3"):
         result = read(path, unicode_errors="replace")
     same(result, ["king", "naïve", "e-mail", "x"], VECTORS[[0, 1, 3, 4]])
-    path.write_bytes(
-        data.replace("東京".encode(), b"\xff").replace(b"e-mail", b"\xff\xfe").replace(b"king", b"x")
-    )
+    path.write_bytes(data.replace("東京".encode(), b"\xff").replace(b"e-mail", b"\xff\xfe").replace(b"king", b"x"))
     with pytest.warns(UserWarning, match="3 words"):
         result = read(path, unicode_errors="ignore")
     same(result, ["x", "naïve"], VECTORS[:2])
@@ -261,9 +245,7 @@ def test_repeated_words(tmp_path, read, data):
 @BOTH
 def test_words_that_are_refused(tmp_path, read, data):
     path = tmp_path / "v"
-    refused(
-        read, path, data.replace("東京".encode(), b""), r"(line 4|record 3) \(byte \d+\): the word is empty"
-    )
+    refused(read, path, data.replace("東京".encode(), b""), r"(line 4|record 3) \(byte \d+\): the word is empty")
     refused(read, path, data.replace("東京".encode(), b"a\0b"), r"(line 4|record 3) \(byte \d+\).*NUL")
     huge = data.replace("東京".encode(), b"w" * 5_000_000)
     refused(read, path, huge, r"(line 4|record 3) \(byte \d+\)", "1048576")
@@ -273,9 +255,7 @@ def test_words_that_are_refused(tmp_path, read, data):
 
 
 def test_records_out_of_step_are_refused(tmp_path):
-    refused(
-        read_binary, tmp_path / "v", binary_of().replace("東京".encode(), b"a\nb"), "record 3", "line break"
-    )
+    refused(read_binary, tmp_path / "v", binary_of().replace("東京".encode(), b"a\nb"), "record 3", "line break")
 
 
 @BOTH
@@ -305,9 +285,7 @@ def test_lines_of_another_length(tmp_path):
     refused(read_text, path, text_of().replace(b"2.5", b"2,5"), "line 4", "found '2,5'|found 2")
     refused(read_text, path, text_of().replace(b"1.0", b"one"), "line 4", "found 'one'")
     refused(read_text, path, text_of().replace(b"2.5", b"1e39"), "line 4", "number 1 .* beyond float32")
-    refused(
-        read_text, path, text_of().replace(b"e-mail", b"\ne-mail"), r"ends in line 5 \(byte \d+\), after 3"
-    )
+    refused(read_text, path, text_of().replace(b"e-mail", b"\ne-mail"), r"ends in line 5 \(byte \d+\), after 3")
     refused(read_text, path, b"5 3\n" + b"7" * (17 << 20), "line 2", "16777216")
 
 
@@ -349,9 +327,7 @@ def test_damaged_compressed_files(tmp_path):
         path = tmp_path / f"v{suffix}"
         refused(read_text, path, text_of(), "cannot be decompressed")
         refused(read_text, path, data[:-9], "cannot be decompressed")
-        refused(
-            read_text, path, data[:20] + bytes(byte ^ 0x5A for byte in data[20:]), "cannot be decompressed"
-        )
+        refused(read_text, path, data[:20] + bytes(byte ^ 0x5A for byte in data[20:]), "cannot be decompressed")
     zstandard = pytest.importorskip("zstandard")
     data = zstandard.compress(text_of())
     refused(read_text, tmp_path / "v.zst", text_of(), "cannot be decompressed")
@@ -366,9 +342,7 @@ def test_mutations_agree_with_the_oracle(tmp_path, read, data, lenient):
         run = quiet(functools.partial(read, unicode_errors="replace"))
         for changed in mutations(data, 1500, seed=1):
             result = outcome(run, path, changed)
-            assert (
-                "v: " in str(result) if isinstance(result, ValueError) else np.isfinite(result.vectors).all()
-            )
+            assert "v: " in str(result) if isinstance(result, ValueError) else np.isfinite(result.vectors).all()
         return
     reading = oracle.read_binary if read is read_binary else functools.partial(oracle.read_text, header=True)
     accepted = [agree(read, reading, path, changed) for changed in mutations(data, 3000)]

@@ -251,9 +251,7 @@ def test_lengths_and_unit_vectors(kv):
     assert kv.vectors is before
     np.testing.assert_allclose(np.linalg.norm(kv.vectors.astype(np.float64), axis=1), 1, rtol=tolerance)
     after = dict(kv.most_similar("word5", topn=60))
-    np.testing.assert_allclose(
-        [after[k] for k, _ in neighbours], [s for _, s in neighbours], atol=2 * tolerance
-    )
+    np.testing.assert_allclose([after[k] for k, _ in neighbours], [s for _, s in neighbours], atol=2 * tolerance)
 
 
 def test_copies_of_all_kinds(kv):

@@ -71,9 +71,7 @@ def test_agrees_with_gensim(seed: int) -> None:
     assert list(ours.export_phrases().items()) == list(theirs.export_phrases().items())
     assert ours.find_phrases(other) == theirs.find_phrases(other)
     assert list(ours[other]) == list(theirs[other])
-    assert [list(ours.analyze_sentence(s)) for s in other] == [
-        list(theirs.analyze_sentence(s)) for s in other
-    ]
+    assert [list(ours.analyze_sentence(s)) for s in other] == [list(theirs.analyze_sentence(s)) for s in other]
     frozen, theirs_frozen = ours.freeze(), theirs.freeze()
     assert frozen.phrasegrams == theirs_frozen.phrasegrams
     assert list(frozen[other]) == list(theirs_frozen[other])
@@ -149,9 +147,7 @@ def test_lines_longer_than_a_block_and_a_file_of_many_blocks(tmp_path: Path, mon
     path.write_text("\n".join(map(" ".join, sentences)), "utf-8")
     monkeypatch.setattr(module, "_BLOCK", 37)
     options = {"min_count": 1, "threshold": 0.01}
-    assert dict(Phrases(path, **options).vocab) == dict(
-        Phrases([" ".join(s).split() for s in sentences]).vocab
-    )
+    assert dict(Phrases(path, **options).vocab) == dict(Phrases([" ".join(s).split() for s in sentences]).vocab)
 
 
 def test_a_full_vocabulary_is_pruned_alike_from_files_and_lists(tmp_path: Path) -> None:

@@ -202,9 +202,7 @@ def test_a_forked_child_searches_too():
     matrix, queries = matrix_of(rng, 20000, 16), matrix_of(rng, 3, 16)
     expected = search(matrix, queries, threads=2)[0]
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # newer Pythons warn of forks beside threads, which is what this tests
+        warnings.simplefilter("ignore")  # newer Pythons warn of forks beside threads, which is what this tests
         child = os.fork()
     if child == 0:
         same = np.array_equal(search(matrix, queries, threads=2)[0], expected)

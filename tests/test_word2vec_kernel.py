@@ -277,9 +277,7 @@ def test_keep_limits(sample):
 def test_huffman_is_an_optimal_prefix_code(size):
     counts = np.sort(np.random.default_rng(size).integers(1, 1000, size))[::-1].astype(np.int64)
     offsets, nodes, labels = _core.huffman(counts)
-    paths = [
-        list(zip(nodes[a:b].tolist(), labels[a:b].tolist(), strict=True)) for a, b in itertools.pairwise(offsets)
-    ]
+    paths = [list(zip(nodes[a:b].tolist(), labels[a:b].tolist(), strict=True)) for a, b in itertools.pairwise(offsets)]
     lengths = np.array([len(path) for path in paths])
     assert (counts * lengths).sum() == (counts * oracle.huffman_lengths(counts)).sum()
     assert len({tuple(label for _, label in path) for path in paths}) == size

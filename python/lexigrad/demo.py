@@ -55,9 +55,7 @@ def run(progress: Hook | None = None, workers: int | None = None, seed: int = 1)
     sentences = builtin.sentences()
     words = sum(map(len, sentences))
     if words < _LEAST_WORDS:
-        raise RuntimeError(
-            f"this Python carries only {words:,} words of documentation: too few to learn from"
-        )
+        raise RuntimeError(f"this Python carries only {words:,} words of documentation: too few to learn from")
     print(
         f"read      {words:,} words in {len(sentences):,} sentences of this Python's own documentation "
         f"({time.perf_counter() - start:.1f} s)"

@@ -85,9 +85,7 @@ def _tsne(unit: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
     try:
         from sklearn.manifold import TSNE
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "method 'tsne' needs scikit-learn: pip install scikit-learn, or use 'pca'"
-        ) from error
+        raise ModuleNotFoundError("method 'tsne' needs scikit-learn: pip install scikit-learn, or use 'pca'") from error
     perplexity = min(30.0, (len(unit) - 1) / 3)
     model = TSNE(n_components=2, perplexity=perplexity, init="pca", random_state=seed)
     return np.asarray(model.fit_transform(unit), np.float64)
@@ -97,9 +95,7 @@ def _umap(unit: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
     try:
         from umap import UMAP
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "method 'umap' needs umap-learn: pip install umap-learn, or use 'pca'"
-        ) from error
+        raise ModuleNotFoundError("method 'umap' needs umap-learn: pip install umap-learn, or use 'pca'") from error
     model = UMAP(n_components=2, n_neighbors=min(15, len(unit) - 1), random_state=seed, n_jobs=1)
     return np.asarray(model.fit_transform(unit), np.float64)
 

@@ -129,9 +129,7 @@ def main():
     for name in options.readers:
         began = time.monotonic()
         with tempfile.TemporaryDirectory(dir=RAM) as folder:
-            process = multiprocessing.get_context("spawn").Process(
-                target=fuzz, args=(name, folder, options.seconds)
-            )
+            process = multiprocessing.get_context("spawn").Process(target=fuzz, args=(name, folder, options.seconds))
             process.start()
             process.join()
         print(

@@ -51,9 +51,7 @@ def detect_format(path: str | os.PathLike[str]) -> Format:
         source.refuse_foreign()
         start = source.peek(16)
         if start.startswith(_FASTTEXT_MAGIC):
-            raise source.fault(
-                "this is a fastText model: write its vectors as .vec text with fastText's own tools"
-            )
+            raise source.fault("this is a fastText model: write its vectors as .vec text with fastText's own tools")
         if start[8:9] == b"{" and int.from_bytes(start[:8], "little") < 1 << 40:
             return "safetensors"
         source.skip_byte_order_mark()
@@ -64,8 +62,7 @@ def detect_format(path: str | os.PathLike[str]) -> Format:
         if (line_break or len(data) < _PEEK_BYTES) and _columns(line):
             return "glove"
         raise source.fault(
-            f"begins with {line[:40]!r}: neither a word2vec header, nor a word and its numbers, nor "
-            "safetensors"
+            f"begins with {line[:40]!r}: neither a word2vec header, nor a word and its numbers, nor safetensors"
         )
 
 

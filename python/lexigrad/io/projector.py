@@ -130,9 +130,7 @@ def _read_metadata(source: ByteBlocks, size: int, words: WordList) -> NDArray[np
         if len(fields) != len(names):
             raise source.fault(f"{place}: expected {len(names)} columns, found {len(fields)}")
         if not 0 < len(fields[0]) <= MAX_WORD_BYTES or b"\0" in fields[0]:
-            raise source.fault(
-                f"{place}: the word is empty, holds a NUL byte or has more than {MAX_WORD_BYTES} bytes"
-            )
+            raise source.fault(f"{place}: the word is empty, holds a NUL byte or has more than {MAX_WORD_BYTES} bytes")
         words.extend(fields[0] + b"\n", lambda _, place=place: place)  # type: ignore[misc]
         count = parse_count(fields[column]) if column else 0
         if count is None:

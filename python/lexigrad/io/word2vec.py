@@ -105,9 +105,7 @@ def read_headless_text(source: ByteBlocks, limit: int | None, words: WordList) -
     if not dim:
         raise source.fault(f"line 1 is {line[:40]!r}: expected a word and its numbers")
     if dim == 1 and HEADER.fullmatch(line):
-        raise source.fault(
-            f"line 1 is {line[:40]!r}, a word2vec header: read it as word2vec text with a header"
-        )
+        raise source.fault(f"line 1 is {line[:40]!r}, a word2vec header: read it as word2vec text with a header")
     check_dimensions(source, dim, "line 1")
     vectors = read_rows(source, Layout(parse_text, "line", dim), words, limit)
     if limit is None:
@@ -146,9 +144,7 @@ def write_word2vec(
     """
     rows, checked = checked_vectors(words, vectors, counts)
     written = [prefix + word for word in words] if prefix else words
-    refuse_words(
-        written, _SPLITS_BINARY if binary else _SPLITS_TEXT, "word2vec " + ("binary" if binary else "text")
-    )
+    refuse_words(written, _SPLITS_BINARY if binary else _SPLITS_TEXT, "word2vec " + ("binary" if binary else "text"))
     if fvocab is not None and checked is None:
         raise ValueError("fvocab needs counts, one a word")
     with contextlib.ExitStack() as stack:
@@ -217,9 +213,7 @@ def _take_count(
     counts[row] = count
 
 
-def _read_with_header(
-    source: ByteBlocks, binary: bool, limit: int | None, words: WordList
-) -> NDArray[np.float32]:
+def _read_with_header(source: ByteBlocks, binary: bool, limit: int | None, words: WordList) -> NDArray[np.float32]:
     count, dim = _read_header(source)
     _check_size(source, count, dim, count if limit is None else min(count, limit), binary)
     if not binary:

@@ -16,9 +16,7 @@ _SENTENCE_END = re.compile(r"[.!?:;]+(?:\s|$)|\n\s*\n")
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?")
 _EXAMPLE = re.compile(r"^\s*(?:>>>|\.\.\.).*", re.MULTILINE)  # code, not English
 _MARKUP = re.compile(r":\w+:`|``|[*`|]")
-_SKIPPED = frozenset(
-    {"site-packages", "dist-packages", "test", "tests", "idle_test", "encodings", "__pycache__"}
-)
+_SKIPPED = frozenset({"site-packages", "dist-packages", "test", "tests", "idle_test", "encodings", "__pycache__"})
 _LARGEST_SOURCE = 1 << 21  # bytes
 
 
@@ -35,9 +33,7 @@ def sentences() -> list[list[str]]:
     for text in _texts():
         found.update((sentence, None) for sentence in _split(text))
     if not found:
-        raise RuntimeError(
-            "this Python carries no documentation (pydoc_data and the library's sources are missing)"
-        )
+        raise RuntimeError("this Python carries no documentation (pydoc_data and the library's sources are missing)")
     return [list(sentence) for sentence in found]
 
 
@@ -70,9 +66,7 @@ def _docstrings(path: Path) -> Iterator[str]:
         return
     nodes: list[Any] = [tree]  # everything with a body of statements
     for node in nodes:
-        nodes += [
-            child for child in getattr(node, "body", ()) if isinstance(getattr(child, "body", None), list)
-        ]
+        nodes += [child for child in getattr(node, "body", ()) if isinstance(getattr(child, "body", None), list)]
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             text = ast.get_docstring(node, clean=False)
             if text:

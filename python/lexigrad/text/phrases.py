@@ -150,11 +150,7 @@ class _Transformation:
             return []
         if isinstance(first, str):
             return self._finder().transform([first, *items] if once else sentence)
-        return (
-            iter(PhrasedCorpus(self, itertools.chain([first], items)))
-            if once
-            else PhrasedCorpus(self, sentence)
-        )
+        return iter(PhrasedCorpus(self, itertools.chain([first], items))) if once else PhrasedCorpus(self, sentence)
 
     def analyze_sentence(self, sentence: Iterable[str]) -> list[tuple[str, float | None]]:
         """The tokens that ``self[sentence]`` gives, each with its score, or None where it is no phrase."""
@@ -378,9 +374,7 @@ class Phrases(_Transformation):
     def _from_state(cls, state: Mapping[str, Any], scoring: Scorer | None) -> Self:
         scoring = state["scoring"] or scoring
         if scoring is None:
-            raise ValueError(
-                f"it needs its scoring function again: load(..., scoring={state['scoring_function']})"
-            )
+            raise ValueError(f"it needs its scoring function again: load(..., scoring={state['scoring_function']})")
         model = cls(
             min_count=_number(state, "min_count"),
             threshold=_number(state, "threshold"),
@@ -463,9 +457,7 @@ def _scorer(scoring: str | Scorer) -> Scorer:
     if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         return scoring
     if missing := [name for name in _PARAMETERS if name not in parameters]:
-        raise ValueError(
-            f"the scoring function must have the parameters {', '.join(_PARAMETERS)}; it lacks {missing}"
-        )
+        raise ValueError(f"the scoring function must have the parameters {', '.join(_PARAMETERS)}; it lacks {missing}")
     return scoring
 
 
@@ -502,9 +494,7 @@ def _open_source(source: Any) -> "Corpus | None":
     from lexigrad.text.corpus import Corpus, as_corpus
 
     listed = isinstance(source, list | tuple) and bool(source)
-    if isinstance(source, Corpus | str | os.PathLike) or (
-        listed and isinstance(source[0], str | os.PathLike)
-    ):
+    if isinstance(source, Corpus | str | os.PathLike) or (listed and isinstance(source[0], str | os.PathLike)):
         corpus = as_corpus(source)
         return corpus if corpus.paths else None
     return None
@@ -514,9 +504,7 @@ def _sentences(source: Any) -> Iterable[Iterable[str]]:
     """The sentences of what is no file."""
     found = getattr(source, "sentences", source)
     if isinstance(found, bytes | bytearray | memoryview) or not isinstance(found, Iterable):
-        raise TypeError(
-            f"a corpus must be a path, paths or an iterable of token lists, not {type(found).__name__}"
-        )
+        raise TypeError(f"a corpus must be a path, paths or an iterable of token lists, not {type(found).__name__}")
     return found
 
 
