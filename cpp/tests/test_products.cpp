@@ -1,0 +1,88 @@
+// The small products of a training step against plain loops in float64. Compiled once per instruction set.
+#include "kernels/products.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <random>
+#include <vector>
+
+#include "check.h"
+#include "runs_here.h"
+
+namespace lexigrad::LEXIGRAD_ISA {
+namespace {
+
+std::mt19937 random_bits(7);
+
+float draw() { return std::uniform_real_distribution<float>(-1, 1)(random_bits); }
+
+// Rows that lie anywhere: each in a block of its own, of exactly its size.
+struct Rows {
+  std::vector<std::vector<float>> values;
+  std::vector<float*> at;
+
+  Rows(int count, std::size_t size) : values(static_cast<std::size_t>(count), std::vector<float>(size)) {
+    for (auto& row : values) {
+      std::generate(row.begin(), row.end(), draw);
+      at.push_back(row.data());
+    }
+  }
+};
+
+void check_scores(int M, int N, std::size_t size) {
+  const Rows a(M, size), b(N, size);
+  std::vector<float> out(static_cast<std::size_t>(M * N) + W, -99.0f);
+  scores(a.at.data(), M, b.at.data(), N, size, out.data());
+  for (int m = 0; m < M; ++m) {
+    for (int k = 0; k < N; ++k) {
+      double exact = 0;
+      for (std::size_t i = 0; i < size; ++i) exact += static_cast<double>(a.at[m][i]) * b.at[k][i];
+      CHECK_NEAR(out[static_cast<std::size_t>(m * N + k)], exact, 1e-6 * static_cast<double>(size + 8));
+    }
+  }
+}
+
+void check_update(int M, int N, std::size_t size, bool in_place) {
+  Rows a(M, size), b(N, size);
+  Rows steps(M, size);
+  const auto step = in_place ? a : steps;
+  const Rows a0 = a, b0 = b;
+  std::vector<float> g(static_cast<std::size_t>(M * N));
+  std::generate(g.begin(), g.end(), draw);
+  float** targets = in_place ? a.at.data() : steps.at.data();
+  update(a.at.data(), targets, M, b.at.data(), N, size, g.data());
+  for (std::size_t i = 0; i < size; ++i) {
+    for (int m = 0; m < M; ++m) {
+      double exact = step.values[m][i];
+      for (int k = 0; k < N; ++k) exact += static_cast<double>(g[m * N + k]) * b0.values[k][i];
+      CHECK_NEAR(targets[m][i], exact, 1e-5);
+    }
+    for (int k = 0; k < N; ++k) {
+      double exact = b0.values[k][i];
+      for (int m = 0; m < M; ++m) exact += static_cast<double>(g[m * N + k]) * a0.values[m][i];
+      CHECK_NEAR(b.at[k][i], exact, 1e-5);
+    }
+  }
+}
+
+void run() {
+  for (int M = 1; M <= 9; ++M) {
+    for (int N = 1; N <= 14; ++N) {
+      for (const std::size_t size : {16, 48, 112}) {
+        check_scores(M, N, size);
+        check_update(M, N, size, false);
+        if (N <= kBlockColumns) check_update(M, N, size, true);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace lexigrad::LEXIGRAD_ISA
+
+int main() {
+  if (!runs_here()) return kSkipped;
+  lexigrad::LEXIGRAD_ISA::run();
+  return 0;
+}
