@@ -1,9 +1,9 @@
 """Training speed of Word2Vec beside gensim, word2vec.c and pWord2Vec, on 17 million tokens.
 
-Only training proper is timed, without counting the vocabulary (bench_vocabulary.py): for ours the training loop
-(``total_train_time``), for gensim ``train()``, for the C programs the time between their progress lines.
-All have the vocabulary of the whole corpus. Ours trains on all of it once; slow peers may be held to a part of it by
-``--peer-tokens``, which is in shuffled order and so like the whole.
+Only training proper is timed, without counting the vocabulary (bench_vocabulary.py): for ours the training
+loop (``total_train_time``), for gensim ``train()``, for the C programs the time between their progress
+lines. All have the vocabulary of the whole corpus. Ours trains on all of it once; slow peers may be held to
+a part of it by ``--peer-tokens``, which is in shuffled order and so like the whole.
 """
 
 import argparse
@@ -59,13 +59,22 @@ def against_peers(mode: str, dim: int, threads: int, options: argparse.Namespace
     part = corpus.wiki(min(options.peer_tokens, text.tokens))
     case = {"mode": mode, "dim": dim}
     run = partial(measure, threads=threads, launcher=options.launcher)
-    contenders = {OURS: partial(run, "benchmarks.bench_word2vec:rate", case | {"text": str(text.path), "tokens": text.tokens})}
+    contenders = {
+        OURS: partial(
+            run, "benchmarks.bench_word2vec:rate", case | {"text": str(text.path), "tokens": text.tokens}
+        )
+    }
     for peer in [peer for peer in peers.available(mode) if not options.peers or peer in options.peers]:
         if peer == peers.GENSIM:
             arguments = case | {"vocabulary": str(text.path), "corpus": str(part.path), "tokens": part.tokens}
             contenders[peer] = partial(run, "benchmarks.peers:gensim_rate", arguments)
         else:
-            arguments = {"peer": peer, "corpus": str(text.path), "tokens": text.tokens, "stop_after": part.tokens}
+            arguments = {
+                "peer": peer,
+                "corpus": str(text.path),
+                "tokens": text.tokens,
+                "stop_after": part.tokens,
+            }
             contenders[peer] = partial(run, "benchmarks.peers:program_rate", case | arguments)
     measured = harness.alternate(options.rounds, contenders)
     return harness.compare(
@@ -79,24 +88,34 @@ def scaling(mode: str, dim: int, options: argparse.Namespace) -> list[Comparison
     case = {"mode": mode, "dim": dim}
     arguments = case | {"text": str(text.path), "tokens": text.tokens}
     run = partial(measure, "benchmarks.bench_word2vec:rate", arguments, launcher=options.launcher)
-    measured = harness.alternate(options.rounds, {OURS: partial(run, threads=2), ONE_THREAD: partial(run, threads=1)})
+    measured = harness.alternate(
+        options.rounds, {OURS: partial(run, threads=2), ONE_THREAD: partial(run, threads=1)}
+    )
     case["threads"] = 2
     return harness.compare(measured, case, "thousand words/s", targets={ONE_THREAD: TWO_THREADS})
 
 
 def main(argv: list[str]) -> None:
     parser = harness.parser("word2vec", "Training speed of Word2Vec beside its peers.")
-    parser.add_argument("--only", nargs="+", choices=peers.MODES, metavar="MODE", help="modes (those of the targets)")
+    parser.add_argument(
+        "--only", nargs="+", choices=peers.MODES, metavar="MODE", help="modes (those of the targets)"
+    )
     parser.add_argument("--dim", type=int, nargs="+", default=[100, 300], help="dimensions (%(default)s)")
     parser.add_argument("--peers", nargs="+", metavar="PEER", help="peers (all that are there)")
     parser.add_argument(
-        "--peer-tokens", type=int, default=corpus.TOKENS, metavar="N", help="tokens that peers train on (%(default)s)"
+        "--peer-tokens",
+        type=int,
+        default=corpus.TOKENS,
+        metavar="N",
+        help="tokens that peers train on (%(default)s)",
     )
     parser.add_argument("--scaling", action="store_true", help="only ours with two threads against one")
     options = parser.parse_args(argv)
     for line in peers.explain_absent():
         print(line)
-    cases = [(mode, dim) for mode, dim in CASES if dim in options.dim and mode in (options.only or peers.MODES)]
+    cases = [
+        (mode, dim) for mode, dim in CASES if dim in options.dim and mode in (options.only or peers.MODES)
+    ]
     for mode, dim in cases:
         if options.scaling:
             harness.record("word2vec", scaling(mode, dim, options))

@@ -1,7 +1,7 @@
 """The process in which one thing is measured: ``python -m benchmarks.child MODULE:FUNCTION JSON``.
 
-Calls the function with the JSON object as keyword arguments and prints what it returns, a dict, as JSON on the last
-line of stdout, together with the peak of the process's memory.
+Calls the function with the JSON object as keyword arguments and prints what it returns, a dict, as JSON on
+the last line of stdout, together with the peak of the process's memory.
 """
 
 import importlib
@@ -14,7 +14,8 @@ from pathlib import Path
 def peak_bytes() -> int:
     """The most memory that this process has had in use at once, code and mapped files included.
 
-    On Linux the process's own high-water mark: ru_maxrss would include the process that this one was forked from.
+    On Linux the process's own high-water mark: ru_maxrss would include the process that this one was forked
+    from.
     """
     status = Path("/proc/self/status")
     if status.exists():

@@ -1,6 +1,7 @@
 """The corpora that the benchmarks run on, made when they are first needed.
 
-They are made from articles in ../shared/data, seen from the project, or in the directory that LEXIGRAD_DATA names.
+They are made from articles in ../shared/data, seen from the project, or in the directory that LEXIGRAD_DATA
+names.
 """
 
 import lzma

@@ -1,4 +1,5 @@
-"""What every benchmark shares: alternating rounds in processes of their own, statistics, tables and result files."""
+"""What every benchmark shares: alternating rounds in processes of their own, statistics, tables and result
+files."""
 
 import argparse
 import json
@@ -19,7 +20,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 RESULTS = PROJECT / "benchmarks" / "results"
 OURS = "lexigrad"
 
-_BLAS_OVERRIDES = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")  # would choose kernels for another CPU than this one
+_BLAS_OVERRIDES = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")  # would choose another CPU's kernels
 _THREAD_SETTINGS = ("LEXIGRAD_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _PACKAGES = ("lexigrad", "numpy", "gensim", "scipy")
 
@@ -83,11 +84,16 @@ def compare(
     more_is_better: bool = True,
     targets: Mapping[str, float] | None = None,
 ) -> list[Comparison]:
-    """Comparisons of the first contender, ours, with each of the others, from what :func:`alternate` returns."""
+    """Comparisons of the first contender, ours, with each other one, from what :func:`alternate` returns."""
     (_, ours), *others = measured.items()
     return [
         Comparison(
-            dict(case), unit, peer, list(zip(ours, theirs, strict=True)), more_is_better, (targets or {}).get(peer)
+            dict(case),
+            unit,
+            peer,
+            list(zip(ours, theirs, strict=True)),
+            more_is_better,
+            (targets or {}).get(peer),
         )
         for peer, theirs in others
     ]
@@ -97,7 +103,7 @@ def compare(
 
 
 def alternate(rounds: int, contenders: Mapping[str, Callable[[], float]]) -> dict[str, list[float]]:
-    """Measure each contender once a round; every other round in reverse order, so that drift hits all alike."""
+    """Measure each contender once a round, every other round in reverse, so that drift hits all alike."""
     measured: dict[str, list[float]] = {name: [] for name in contenders}
     for number in range(rounds):
         names = list(contenders)
@@ -116,7 +122,9 @@ def environment(threads: int) -> dict[str, str]:
     return kept | dict.fromkeys(_THREAD_SETTINGS, str(threads))
 
 
-def run_child(function: str, arguments: Mapping[str, Any], *, threads: int, launcher: str = "") -> dict[str, Any]:
+def run_child(
+    function: str, arguments: Mapping[str, Any], *, threads: int, launcher: str = ""
+) -> dict[str, Any]:
     """Call "module:function" in a fresh process; returns its dict, with ``peak_bytes`` added.
 
     Args:
@@ -144,12 +152,17 @@ def run_child(function: str, arguments: Mapping[str, Any], *, threads: int, laun
 def parser(name: str, description: str, *, rounds: int = 3) -> argparse.ArgumentParser:
     """A parser with the options that all benchmarks have."""
     options = argparse.ArgumentParser(prog=f"python -m benchmarks {name}", description=description)
-    options.add_argument("--rounds", type=int, default=rounds, metavar="N", help="rounds to alternate in (%(default)s)")
+    options.add_argument(
+        "--rounds", type=int, default=rounds, metavar="N", help="rounds to alternate in (%(default)s)"
+    )
     options.add_argument(
         "--threads", type=int, nargs="+", default=[1, 2], metavar="N", help="thread counts (%(default)s)"
     )
     options.add_argument(
-        "--launcher", default="", metavar="COMMAND", help="put in front of each timed process, e.g. 'taskset -c 0,1'"
+        "--launcher",
+        default="",
+        metavar="COMMAND",
+        help="put in front of each timed process, e.g. 'taskset -c 0,1'",
     )
     return options
 
@@ -193,7 +206,8 @@ def load(name: str) -> list[Comparison]:
 
 
 def record(name: str, comparisons: Iterable[Comparison]) -> None:
-    """Add comparisons to results/NAME.json, in place of older ones of the same case, print them and write the table."""
+    """Print comparisons, add them to results/NAME.json in place of older ones of the same case, and write the
+    report."""
     new = {row.key: row for row in comparisons}
     for line in table(new.values()):
         print(line, flush=True)
@@ -207,8 +221,10 @@ def record(name: str, comparisons: Iterable[Comparison]) -> None:
 def markdown(name: str, rows: Sequence[Comparison]) -> str:
     """The report of a benchmark: what it ran on and a table for each kind of case."""
     facts = ", ".join(f"{key} {value}" for key, value in machine().items())
-    lines = [f"# python -m benchmarks {name}", "", facts, "", "Medians (least - greatest); ratio: ours to the peer, "]
-    lines[-1] += "median of the rounds, above 1 where ours is better."
+    legend = (
+        "Medians (least - greatest); ratio: ours to the peer's, round by round, above 1 where ours is better."
+    )
+    lines = [f"# python -m benchmarks {name}", "", facts, "", legend]
     for columns in dict.fromkeys((tuple(row.case), row.unit) for row in rows):
         lines += ["", *table(row for row in rows if (tuple(row.case), row.unit) == columns)]
     return "\n".join(lines) + "\n"

@@ -1,5 +1,5 @@
-"""The other trainers. They are found, never shipped: gensim where it is installed, the C programs by environment
-variables or on PATH. Each function here runs in a process of its own (see child.py)."""
+"""The other trainers. They are found, never shipped: gensim where it is installed, the C programs by
+environment variables or on PATH. Each function here runs in a process of its own (see child.py)."""
 
 import importlib.util
 import os
@@ -66,15 +66,19 @@ def explain_absent() -> list[str]:
         lines.append("gensim is not installed: its rows are skipped (pip install gensim)")
     for peer, (variable, name) in PROGRAMS.items():
         if not program(peer):
-            lines.append(f"{peer} was not found: its rows are skipped (set {variable}, or put {name} on PATH)")
+            lines.append(
+                f"{peer} was not found: its rows are skipped (set {variable}, or put {name} on PATH)"
+            )
     return lines
 
 
 # Timed; each returns a dict for child.py to print.
 
 
-def gensim_rate(vocabulary: str, corpus: str, tokens: int, mode: str, dim: int, threads: int) -> dict[str, Any]:
-    """Words a second of gensim's train() on a corpus of so many tokens, with the vocabulary of another one."""
+def gensim_rate(
+    vocabulary: str, corpus: str, tokens: int, mode: str, dim: int, threads: int
+) -> dict[str, Any]:
+    """Words a second of gensim's train() on a corpus of so many tokens, with the vocabulary of another."""
     model = _gensim_model(mode, dim, threads)
     model.build_vocab(corpus_file=vocabulary)
     began = time.perf_counter()
@@ -105,18 +109,23 @@ def _gensim_model(mode: str, dim: int, threads: int, alpha: float = 0.025, seed:
     )
 
 
-def program_rate(peer: str, corpus: str, tokens: int, stop_after: int, mode: str, dim: int, threads: int) -> dict[str, Any]:
+def program_rate(
+    peer: str, corpus: str, tokens: int, stop_after: int, mode: str, dim: int, threads: int
+) -> dict[str, Any]:
     """Words a second of a C program on a corpus of so many tokens, from what it prints while it trains.
 
-    The programs print the share of the work that is done all the time, from the moment that the vocabulary is read and
-    the tables are made. The rate is the work between the first of these lines and the last over the wall time between
-    them. (word2vec.c's own "Words/thread/sec" is per second of CPU time, and subtracting the time of a run that
-    only counts the vocabulary would leave the making of its tables and the writing of the vectors in.)
+    The programs print the share of the work that is done all the time, from the moment that the vocabulary
+    is read and the tables are made. The rate is the work between the first of these lines and the last over
+    the wall time between them. (word2vec.c's own "Words/thread/sec" is per second of CPU time, and
+    subtracting the time of a run that only counts the vocabulary would leave the making of its tables and
+    the writing of the vectors in.)
 
     Args:
         stop_after: tokens after which the program is stopped.
     """
-    command = _command(peer, corpus, os.devnull, mode, dim, threads, epochs=1, alpha=default_alpha(peer, mode))
+    command = _command(
+        peer, corpus, os.devnull, mode, dim, threads, epochs=1, alpha=default_alpha(peer, mode)
+    )
     enough = min(100 * stop_after / tokens, _TRAINED_ON_ALL)
     first = last = (0.0, 0.0)  # time and percent
     with subprocess.Popen(command, stdout=subprocess.PIPE, bufsize=0) as process:
@@ -154,7 +163,9 @@ def program_count(peer: str, corpus: str) -> dict[str, Any]:
     assert path is not None
     began = time.perf_counter()
     subprocess.run(
-        [path, "-train", corpus, "-min-count", str(SETTINGS["min_count"])], stdout=subprocess.DEVNULL, check=True
+        [path, "-train", corpus, "-min-count", str(SETTINGS["min_count"])],
+        stdout=subprocess.DEVNULL,
+        check=True,
     )
     return {"seconds": time.perf_counter() - began}
 
