@@ -240,10 +240,7 @@ def draw(rows: Sequence[Row], path: Path, threads: int) -> None:
             linestyle="none",
         )
     for kind in unknown:
-        print(
-            f"not in the picture, its speed is unknown: {kind.who}, {kind.mode}, dim {kind.dim}, {threads}
-            threads"
-        )
+        print("not in the picture, its speed is unknown:", *kind)
     for label, style in [
         *((who, {"color": colour, "marker": "o"}) for who, colour in colours.items()),
         *((mode, {"color": "black", "marker": shape}) for mode, shape in shapes.items()),

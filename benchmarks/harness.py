@@ -1,5 +1,4 @@
-"""What every benchmark shares: alternating rounds in processes of their own, statistics, tables and result
-files."""
+"""What every benchmark shares: alternating rounds in processes of their own, statistics, tables, results."""
 
 import argparse
 import json
