@@ -188,10 +188,8 @@ def report(rows: Sequence[Row]) -> list[str]:
     for kind, runs in groups.items():
         scores = [_mean_and_deviation([row[score] for row in runs]) for score in SCORES]
         speed = rates.get((kind.mode, kind.dim, kind.who, kind.threads))
-        cells.append(
-            [kind.mode, str(kind.dim), str(kind.alpha), kind.who, str(kind.threads), str(len(runs)), *scores]
-            + [f"{speed:,.0f}" if speed else "", _verdict(kind, groups)]
-        )
+        settings = map(str, (*kind, len(runs)))
+        cells.append([*settings, *scores, f"{speed:,.0f}" if speed else "", _verdict(kind, groups)])
     return harness.align(cells)
 
 

@@ -18,7 +18,7 @@ PROGRAMS = {  # the environment variable that names the program, and its name on
     PWORD2VEC: ("LEXIGRAD_PWORD2VEC", "pword2vec"),
 }
 MODES = ("sg-ns", "cbow-ns", "sg-hs", "cbow-hs", "sg-both", "cbow-both")
-SETTINGS = {"window": 5, "min_count": 5, "sample": 1e-4}  # of every training run, ours too
+SETTINGS: dict[str, Any] = {"window": 5, "min_count": 5, "sample": 1e-4}  # of every training run, ours too
 
 _PROGRESS = re.compile(rb"Progress: ([0-9.]+)%")
 _TRAINED_ON_ALL = 99.0  # percent; the last lines of progress are not printed
