@@ -89,9 +89,9 @@ def test_any_token_lists(pieces, sentences, size, workers, min_count):
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    data=st.lists(
-        st.sampled_from([b"a", b" ", b"\n", b"\xc3\xa9", b"\xe2\x82\xac", b"\xf0\x9f\x98\x80", b"\xc3"])
-    ).map(b"".join)
+    data=st.lists(st.sampled_from([b"a", b" ", b"\n", b"\xc3\xa9", b"\xe2\x82\xac", b"\xf0\x9f\x98\x80", b"\xc3"])).map(
+        b"".join
+    )
     | st.binary(),
     size=st.integers(1, 9),
     workers=st.sampled_from(WORKERS),
@@ -211,9 +211,7 @@ def test_several_files_of_every_kind(tmp_path, pieces, suffix, workers):
         check(str(tmp_path / f"?.txt{suffix}"), expected, workers=workers)
         both = [[tmp_path / f"{i}.txt{suffix}", tmp_path / f"{i}x.txt"] for i in range(len(texts))]
         mixed = [path for pair in both for path in pair]
-        expected = [
-            tokens for text in texts for tokens in oracle.sentences_of(text) + oracle.sentences_of(text)
-        ]
+        expected = [tokens for text in texts for tokens in oracle.sentences_of(text) + oracle.sentences_of(text)]
         check(mixed, expected, workers=workers)
         assert len(sentences) == len(expected)
 

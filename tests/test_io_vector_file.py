@@ -1,10 +1,10 @@
+"""Numbers, words and checks that the vector file formats share."""
+
 from decimal import Decimal
 
+import lexigrad
 import numpy as np
 import pytest
-from oracles import vector_file as oracle
-
-import lexigrad
 from lexigrad import _core
 from lexigrad.io import blocks
 from lexigrad.io.vector_file import (
@@ -16,6 +16,7 @@ from lexigrad.io.vector_file import (
     pack_words,
     unpack_words,
 )
+from oracles import vector_file as oracle
 
 
 def format_column(values, threads=2):
@@ -39,8 +40,25 @@ def random_bits(count, seed):
 
 
 def test_numbers_are_written_as_numpy_writes_them():
-    spread = np.random.default_rng(1).standard_normal(200_000) * 10.0 ** np.random.default_rng(2).integers(-8, 18, 200_000)
-    edges = [0.0, -0.0, 1e-4, 9.9999e-5, 1e16, 9.999999e15, 999999.94, 1e6, 1e5, np.inf, -np.inf, np.nan, -3.0, 0.1]
+    spread = np.random.default_rng(1).standard_normal(200_000) * 10.0 ** np.random.default_rng(2).integers(
+        -8, 18, 200_000
+    )
+    edges = [
+        0.0,
+        -0.0,
+        1e-4,
+        9.9999e-5,
+        1e16,
+        9.999999e15,
+        999999.94,
+        1e6,
+        1e5,
+        np.inf,
+        -np.inf,
+        np.nan,
+        -3.0,
+        0.1,
+    ]
     powers = [*(2.0 ** np.arange(-149, 128)), *(10.0 ** np.arange(-45, 39))]
     for values in (random_bits(1_000_000, 0), spread, edges, powers):
         values = np.asarray(values, np.float32)
@@ -90,8 +108,26 @@ def test_numbers_in_other_spellings(text, value):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "nan", "inf", "-Infinity", "1e39", "1e99999999999999999999", "1" + "0" * 60, "0x10", "1,5", "+-1",
-             "1_0", "--1", "1e", "e5", "1e5x", "1e9223372036854775807", "١"]
+    "text",
+    [
+        "",
+        "nan",
+        "inf",
+        "-Infinity",
+        "1e39",
+        "1e99999999999999999999",
+        "1" + "0" * 60,
+        "0x10",
+        "1,5",
+        "+-1",
+        "1_0",
+        "--1",
+        "1e",
+        "e5",
+        "1e5x",
+        "1e9223372036854775807",
+        "\u0661",
+    ],
 )
 def test_what_is_no_finite_number(text):
     block = np.frombuffer(f"{text}\n".encode(), np.uint8)
@@ -223,7 +259,11 @@ def test_vectors_are_not_copied_where_their_rows_are_contiguous():
     padded = np.zeros((4, 16), np.float32)[:, :10]
     rows, _ = checked_vectors(["a", "b", "c", "d"], padded)
     assert rows.base is padded.base or rows is padded
-    for strided in (np.zeros((4, 16), np.float32)[:, ::2], np.zeros((8, 4), np.float32).T, np.zeros((4, 8))[::-1]):
+    for strided in (
+        np.zeros((4, 16), np.float32)[:, ::2],
+        np.zeros((8, 4), np.float32).T,
+        np.zeros((4, 8))[::-1],
+    ):
         assert checked_vectors(["a", "b", "c", "d"], strided)[0].flags.c_contiguous
 
 

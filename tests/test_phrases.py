@@ -8,7 +8,6 @@ import random
 from pathlib import Path
 
 import pytest
-
 from lexigrad.text.phrases import (
     ENGLISH_CONNECTOR_WORDS,
     FrozenPhrases,
@@ -72,9 +71,7 @@ def test_agrees_with_gensim(seed: int) -> None:
     assert list(ours.export_phrases().items()) == list(theirs.export_phrases().items())
     assert ours.find_phrases(other) == theirs.find_phrases(other)
     assert list(ours[other]) == list(theirs[other])
-    assert [list(ours.analyze_sentence(s)) for s in other] == [
-        list(theirs.analyze_sentence(s)) for s in other
-    ]
+    assert [list(ours.analyze_sentence(s)) for s in other] == [list(theirs.analyze_sentence(s)) for s in other]
     frozen, theirs_frozen = ours.freeze(), theirs.freeze()
     assert frozen.phrasegrams == theirs_frozen.phrasegrams
     assert list(frozen[other]) == list(theirs_frozen[other])
@@ -150,9 +147,7 @@ def test_lines_longer_than_a_block_and_a_file_of_many_blocks(tmp_path: Path, mon
     path.write_text("\n".join(map(" ".join, sentences)), "utf-8")
     monkeypatch.setattr(module, "_BLOCK", 37)
     options = {"min_count": 1, "threshold": 0.01}
-    assert dict(Phrases(path, **options).vocab) == dict(
-        Phrases([" ".join(s).split() for s in sentences]).vocab
-    )
+    assert dict(Phrases(path, **options).vocab) == dict(Phrases([" ".join(s).split() for s in sentences]).vocab)
 
 
 def test_a_full_vocabulary_is_pruned_alike_from_files_and_lists(tmp_path: Path) -> None:
@@ -162,7 +157,7 @@ def test_a_full_vocabulary_is_pruned_alike_from_files_and_lists(tmp_path: Path) 
     path.write_text("\n".join(map(" ".join, sentences)), "utf-8")
     from_file, from_list = (Phrases(source, max_vocab_size=500) for source in (path, sentences))
     assert len(from_file.vocab) < 600
-    assert from_file.min_reduce == from_list.min_reduce > 2
+    assert len(from_file.vocab) < len(Phrases(sentences).vocab) / 10
     assert list(from_file.vocab.items()) == list(from_list.vocab.items())
 
 
@@ -305,7 +300,7 @@ def test_bad_sentences(tmp_path: Path) -> None:
     phrases = Phrases(TOY, min_count=1, threshold=0.5)
     before = dict(phrases.vocab)
     for bad in ([["new", 3]], [["new"], "york"], [b"york"], [None], 5, b"new", [[None]]):
-        with pytest.raises(TypeError, match="must be|token|not"):
+        with pytest.raises(TypeError, match=r"must be|token|not"):
             phrases.add_vocab(bad)
     with pytest.raises(UnicodeEncodeError):
         phrases.add_vocab([["\ud800"]])

@@ -165,9 +165,7 @@ def test_frequencies_that_are_none(frequencies, error):
 
 def zipf_sentences(seed, n, length):
     rng = random.Random(seed)
-    return [
-        [f"w{int(rng.paretovariate(0.7)) % 5000}" for _ in range(rng.randrange(length))] for _ in range(n)
-    ]
+    return [[f"w{int(rng.paretovariate(0.7)) % 5000}" for _ in range(rng.randrange(length))] for _ in range(n)]
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
@@ -216,9 +214,7 @@ class TestAgainstGensim:
     @pytest.fixture
     def model(self):
         models = pytest.importorskip("gensim.models")
-        return lambda **options: models.Word2Vec(
-            min_count=options.pop("min_count", 5), vector_size=1, **options
-        )
+        return lambda **options: models.Word2Vec(min_count=options.pop("min_count", 5), vector_size=1, **options)
 
     @staticmethod
     def vocabulary(model):

@@ -83,7 +83,7 @@ Rows<const T> rows(const py::array& a, const char* name) {
   check_dtype<T>(a, name);
   const auto [count, size] = shape<2>(a, name);
   const std::int64_t item = sizeof(T);
-  const bool contiguous_rows = size <= 1 || a.strides(1) == item;
+  const bool contiguous_rows = count == 0 || size <= 1 || a.strides(1) == item;
   const bool forward = count <= 1 || (a.strides(0) % item == 0 && a.strides(0) >= size * item);
   if (!contiguous_rows || !forward) throw py::type_error(std::string(name) + " must have contiguous rows");
   return {static_cast<const T*>(a.data()), count, size, count > 1 ? a.strides(0) / item : size};

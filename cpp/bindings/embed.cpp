@@ -63,7 +63,7 @@ py::tuple py_huffman(const py::array& counts) {
 // A matrix of the model: rows 64-byte aligned, `stride` floats apart, of which `stride` may be read.
 float* model_matrix(py::array& a, const char* name, std::int64_t count, std::int64_t stride) {
   float* data = inout<float, 2>(a, name, {count, stride});
-  if (reinterpret_cast<std::uintptr_t>(data) % kAlignment != 0) {
+  if (count > 0 && reinterpret_cast<std::uintptr_t>(data) % kAlignment != 0) {
     throw py::type_error(std::string(name) + " must be aligned to 64 bytes");
   }
   return data;

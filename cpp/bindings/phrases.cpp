@@ -1,4 +1,6 @@
 // Phrases.
+#include "core/phrases.h"
+
 #include <pybind11/stl.h>
 
 #include <cmath>
@@ -9,7 +11,6 @@
 #include <vector>
 
 #include "bindings/arrays.h"
-#include "core/phrases.h"
 
 namespace lexigrad {
 namespace {

@@ -150,7 +150,7 @@ void train_outputs(const Word2Vec& a, const Centre& centre, std::int32_t word, c
 // Skip-gram: every word of the window predicts the centre; all of them share the centre's negative samples.
 void train_skip_gram(const Word2Vec& a, const Words& words, const Centre& centre, float alpha, Workspace& w,
                      TrainingTotals& totals) {
-  const bool direct = !a.lock && !(a.outputs.hierarchical && a.outputs.negative > 0) &&
+  const bool direct = !a.lock && !a.outputs.softmax && !(a.outputs.hierarchical && a.outputs.negative > 0) &&
                       most_outputs(a.outputs) <= static_cast<std::size_t>(kBlockColumns);
   std::int64_t at = centre.low;
   while (at < centre.high) {

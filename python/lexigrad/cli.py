@@ -1,10 +1,11 @@
 """The command line: ``lexigrad COMMAND ...`` or ``python -m lexigrad COMMAND ...``.
 
-Results go to stdout, reports and progress to stderr. The exit code is 0, 1 for a failure, 2 for a wrong command line
-and 130 after Ctrl-C.
+Results go to stdout, reports and progress to stderr. The exit code is 0, 1 for a failure, 2 for a wrong
+command line and 130 after Ctrl-C.
 """
 
 import argparse
+import math
 import os
 import sys
 import time
@@ -40,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The arguments, without the program's name; by default those of the process.
 
     Raises:
-        SystemExit: for a wrong command line (code 2), ``--help`` and ``--version`` (code 0), as argparse does.
+        SystemExit: for a wrong command line (code 2), ``--help`` and ``--version`` (code 0).
     """
     args = _parser().parse_args(argv)
     try:
@@ -78,8 +79,8 @@ def _say(text: str) -> None:
 
 
 def _train_word2vec(args: argparse.Namespace) -> int:
-    from lexigrad import Word2Vec
     from lexigrad.embed.callbacks import TrainingInterrupted
+    from lexigrad.embed.word2vec import Word2Vec
     from lexigrad.progress import bar
 
     save = _saver(args.output, args.format)
@@ -132,7 +133,7 @@ def _negative_samples(args: argparse.Namespace) -> int:
 
 
 def _saver(path: str, format: str) -> "Callable[[Word2Vec], None]":
-    """What writes a model to a path. A name that tells no format is found out here, before hours of training."""
+    """What writes a model to a path; a name that tells no format is found out here, before the training."""
     from lexigrad.io.convert import format_of_name, write_vectors
 
     directory = os.path.dirname(path) or "."
@@ -159,7 +160,8 @@ def _write_vocabulary(vectors: "KeyedVectors", path: str) -> None:
 
 def _load(path: str, limit: int | None = None) -> "KeyedVectors":
     """The vectors of a file of any format, or of a saved model."""
-    from lexigrad import KeyedVectors, Word2Vec
+    from lexigrad.embed.keyedvectors import KeyedVectors
+    from lexigrad.embed.word2vec import Word2Vec
     from lexigrad.io.convert import detect_format, read_vectors
     from lexigrad.io.safetensors import read_safetensors
 
@@ -213,7 +215,7 @@ def _eval(args: argparse.Namespace) -> int:
         scores = vectors.evaluate_relations(*args.relations, restrict_vocab=args.restrict_vocab)
         print(f"relations  {args.relations[0]}")
         for name, value in scores._asdict().items():
-            if isinstance(value, float):
+            if isinstance(value, float) and math.isfinite(value):
                 print(f"  {name:<32}{value:8.4f}")
     return 0
 
@@ -242,9 +244,7 @@ def _phrases(args: argparse.Namespace) -> int:
     model = Phrases(
         args.corpus,
         min_count=args.min_count,
-        threshold=args.threshold
-        if args.threshold is not None
-        else (10.0 if args.scoring == "default" else 0.5),
+        threshold=args.threshold if args.threshold is not None else (10.0 if args.scoring == "default" else 0.5),
         max_vocab_size=args.max_vocab_size,
         delimiter=args.delimiter,
         scoring=args.scoring,
@@ -272,7 +272,7 @@ def _plot(args: argparse.Namespace) -> int:
 
 
 def _bench(args: argparse.Namespace) -> int:
-    from lexigrad import Word2Vec
+    from lexigrad.embed.word2vec import Word2Vec
     from lexigrad.text import builtin
 
     sentences = builtin.sentences()
@@ -421,8 +421,8 @@ def _add_train(commands: Any) -> None:
         "--output",
         required=True,
         metavar="FILE",
-        help="where the vectors go; the suffix tells the format: .bin and .txt or .vec (word2vec binary and text, "
-        ".gz too), .safetensors, .tsv (TensorBoard projector), .model (the whole model, to train on)",
+        help="where the vectors go; the suffix tells the format: .bin and .txt or .vec (word2vec binary and "
+        "text, .gz too), .safetensors, .tsv (TensorBoard projector), .model (the whole model, to train on)",
     )
     parser.add_argument(
         "--format", choices=("auto", *_OUTPUT_FORMATS, "model"), default="auto", help="in place of the suffix"
@@ -434,42 +434,26 @@ def _add_train(commands: Any) -> None:
     kind = model.add_mutually_exclusive_group()
     kind.add_argument("--sg", action="store_true", help="skip-gram: predict each word of the window")
     kind.add_argument("--cbow", dest="sg", action="store_false", help="CBOW: predict the centre (default)")
-    model.add_argument(
-        "--size", "--vector-size", type=_count, default=100, metavar="N", help="dimensions (100)"
-    )
+    model.add_argument("--size", "--vector-size", type=_count, default=100, metavar="N", help="dimensions (100)")
     model.add_argument("--window", type=_count, default=5, metavar="N", help="words on either side (5)")
     model.add_argument(
         "--negative", type=_count_or_zero, metavar="N", help="negative samples (5; 0 with --hs or --softmax)"
     )
-    model.add_argument(
-        "--ns-exponent", type=float, default=0.75, metavar="X", help="power of the counts (0.75)"
-    )
+    model.add_argument("--ns-exponent", type=float, default=0.75, metavar="X", help="power of the counts (0.75)")
     model.add_argument("--hs", action="store_true", help="hierarchical softmax")
-    model.add_argument(
-        "--softmax", action="store_true", help="the exact softmax over the whole vocabulary: slow"
-    )
+    model.add_argument("--softmax", action="store_true", help="the exact softmax over the whole vocabulary: slow")
 
     vocabulary = parser.add_argument_group("vocabulary")
-    vocabulary.add_argument(
-        "--min-count", type=_count_or_zero, default=5, metavar="N", help="rarer words go (5)"
-    )
-    vocabulary.add_argument(
-        "--sample", type=float, default=1e-3, metavar="X", help="thins frequent words (1e-3)"
-    )
+    vocabulary.add_argument("--min-count", type=_count_or_zero, default=5, metavar="N", help="rarer words go (5)")
+    vocabulary.add_argument("--sample", type=float, default=1e-3, metavar="X", help="thins frequent words (1e-3)")
     vocabulary.add_argument("--max-final-vocab", type=_count, metavar="N", help="keep at most so many words")
     vocabulary.add_argument("--max-vocab-size", type=_count, metavar="N", help="bound on the words counted")
 
     training = parser.add_argument_group("training")
     training.add_argument("--epochs", "--iter", type=_count, default=5, metavar="N", help="passes (5)")
-    training.add_argument(
-        "--alpha", type=float, default=0.025, metavar="X", help="first learning rate (0.025)"
-    )
-    training.add_argument(
-        "--min-alpha", type=float, default=1e-4, metavar="X", help="last learning rate (1e-4)"
-    )
-    training.add_argument(
-        "--seed", type=int, default=1, metavar="N", help="one worker and one seed: one result (1)"
-    )
+    training.add_argument("--alpha", type=float, default=0.025, metavar="X", help="first learning rate (0.025)")
+    training.add_argument("--min-alpha", type=float, default=1e-4, metavar="X", help="last learning rate (1e-4)")
+    training.add_argument("--seed", type=int, default=1, metavar="N", help="one worker and one seed: one result (1)")
     _add_workers(training)
 
 
@@ -491,9 +475,7 @@ def _add_queries(commands: Any) -> None:
     for parser in (similar, analogy):
         parser.add_argument("vectors", help="a file of vectors in any format, or a saved model")
         parser.add_argument("--topn", type=_count, default=10, metavar="N", help="how many answers (10)")
-        parser.add_argument(
-            "--limit", type=_count, metavar="N", help="read only the first vectors of the file"
-        )
+        parser.add_argument("--limit", type=_count, metavar="N", help="read only the first vectors of the file")
     similar.add_argument("words", nargs="+", metavar="WORD")
     for name in "abc":
         analogy.add_argument(name, metavar=name.upper())
@@ -545,12 +527,8 @@ def _add_files(commands: Any) -> None:
         "lexigrad phrases corpus.txt -o phrased.txt.gz --connector-words english",
     )
     phrases.add_argument("corpus", nargs="+", help="text files or glob patterns: a sentence a line")
-    phrases.add_argument(
-        "-o", "--output", required=True, metavar="FILE", help="may end in .gz, .bz2, .xz or .zst"
-    )
-    phrases.add_argument(
-        "--min-count", type=_count, default=5, metavar="N", help="rarer phrases are none (5)"
-    )
+    phrases.add_argument("-o", "--output", required=True, metavar="FILE", help="may end in .gz, .bz2, .xz or .zst")
+    phrases.add_argument("--min-count", type=_count, default=5, metavar="N", help="rarer phrases are none (5)")
     phrases.add_argument("--threshold", type=float, metavar="X", help="least score (10; 0.5 for npmi)")
     phrases.add_argument("--scoring", choices=("default", "npmi"), default="default")
     phrases.add_argument("--delimiter", default="_", metavar="TEXT", help="between the words of a phrase (_)")
@@ -563,9 +541,7 @@ def _add_files(commands: Any) -> None:
     phrases.add_argument(
         "--max-vocab-size", type=_count, default=40_000_000, metavar="N", help="bound on the entries counted"
     )
-    phrases.add_argument(
-        "--save-model", metavar="FILE", help="also write the phrases and their scores as JSON"
-    )
+    phrases.add_argument("--save-model", metavar="FILE", help="also write the phrases and their scores as JSON")
     _add_quiet(phrases)
 
 
@@ -581,9 +557,7 @@ def _add_plot(commands: Any) -> None:
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help=".png, .svg or .pdf")
     chosen = parser.add_mutually_exclusive_group()
     chosen.add_argument("--words", metavar="A,B,C", help="the words to draw")
-    chosen.add_argument(
-        "--top", type=_count, default=200, metavar="N", help="or the most frequent ones (200)"
-    )
+    chosen.add_argument("--top", type=_count, default=200, metavar="N", help="or the most frequent ones (200)")
     parser.add_argument(
         "--method",
         choices=("pca", "tsne", "umap"),

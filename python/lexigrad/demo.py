@@ -1,4 +1,4 @@
-"""The demonstration: word vectors from the English that every Python installation carries, in a few seconds."""
+"""The demonstration: word vectors from the English that every Python installation carries."""
 
 import math
 import time
@@ -14,20 +14,21 @@ if TYPE_CHECKING:
 
 WORDS = ("file", "directory", "thread", "socket", "exception", "window", "month", "first", "read", "true")
 ANALOGIES = (
-    ("open", "close", "start"),
+    ("width", "height", "x"),
+    ("left", "right", "up"),
+    ("first", "last", "start"),
+    ("input", "output", "stdin"),
+    ("encoder", "decoder", "encode"),
     ("return", "returns", "raise"),
-    ("string", "strings", "file"),
-    ("encode", "decode", "write"),
-    ("min", "max", "smallest"),
 )
 ODD_ONES = (
     ("client", "server", "socket", "dictionary"),
     ("list", "tuple", "dict", "button"),
-    ("red", "green", "blue", "thread"),
+    ("integer", "float", "decimal", "thread"),
 )
 
 _EPOCHS = 15
-_COMMON = 3000  # neighbours are looked for among so many frequent words: rare ones have poor vectors
+_COMMON = 2000  # neighbours are looked for among so many frequent words: rare ones have poor vectors
 _LEAST_WORDS = 20_000
 
 
@@ -45,7 +46,7 @@ def run(progress: Hook | None = None, workers: int | None = None, seed: int = 1)
     Raises:
         RuntimeError: this Python carries too little documentation to learn from.
     """
-    from lexigrad import Word2Vec
+    from lexigrad.embed.word2vec import Word2Vec
 
     workers = workers or _core.num_threads()
     print(f"lexigrad {__version__}: {_core.isa} kernels, {_plural(workers, 'thread')}\n")
@@ -54,9 +55,7 @@ def run(progress: Hook | None = None, workers: int | None = None, seed: int = 1)
     sentences = builtin.sentences()
     words = sum(map(len, sentences))
     if words < _LEAST_WORDS:
-        raise RuntimeError(
-            f"this Python carries only {words:,} words of documentation: too few to learn from"
-        )
+        raise RuntimeError(f"this Python carries only {words:,} words of documentation: too few to learn from")
     print(
         f"read      {words:,} words in {len(sentences):,} sentences of this Python's own documentation "
         f"({time.perf_counter() - start:.1f} s)"

@@ -31,12 +31,12 @@ def plot_vectors(
 
     Args:
         kv: The vectors.
-        path: The picture to write: .png, .svg or .pdf, as the suffix says. The same vectors and the same seed give
-            the same picture.
+        path: The picture to write: .png, .svg or .pdf, as the suffix says. The same vectors and the same seed
+            give the same picture.
         words: The words to draw; by default the ``top`` first ones, which are the most frequent.
         top: How many words to draw where none are named (default 200).
-        method: ``"pca"`` (the two directions of greatest variance), ``"tsne"`` (needs scikit-learn) or ``"umap"``
-            (needs umap-learn). All see the vectors scaled to length 1, so that nearness means cosine similarity.
+        method: ``"pca"`` (the two directions of greatest variance), ``"tsne"`` (needs scikit-learn) or
+            ``"umap"`` (needs umap-learn). All see the vectors scaled to length 1, as the cosine does.
         seed: Of t-SNE and UMAP (default 0).
 
     Raises:
@@ -48,7 +48,7 @@ def plot_vectors(
     if suffix not in SUFFIXES:
         raise ValueError(f"{os.fspath(path)} must end in .png, .svg or .pdf")
     labels = _chosen(kv, words, top)
-    vectors = np.stack([np.asarray(kv[label], np.float64) for label in labels])
+    vectors = np.array([kv[label] for label in labels], np.float64)
     points = project(vectors, method, seed)
     with atomic_write(path) as file:
         _draw(labels, points, method, file, suffix[1:])
@@ -85,9 +85,7 @@ def _tsne(unit: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
     try:
         from sklearn.manifold import TSNE
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "method 'tsne' needs scikit-learn: pip install scikit-learn, or use 'pca'"
-        ) from error
+        raise ModuleNotFoundError("method 'tsne' needs scikit-learn: pip install scikit-learn, or use 'pca'") from error
     perplexity = min(30.0, (len(unit) - 1) / 3)
     model = TSNE(n_components=2, perplexity=perplexity, init="pca", random_state=seed)
     return np.asarray(model.fit_transform(unit), np.float64)
@@ -97,9 +95,7 @@ def _umap(unit: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
     try:
         from umap import UMAP
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "method 'umap' needs umap-learn: pip install umap-learn, or use 'pca'"
-        ) from error
+        raise ModuleNotFoundError("method 'umap' needs umap-learn: pip install umap-learn, or use 'pca'") from error
     model = UMAP(n_components=2, n_neighbors=min(15, len(unit) - 1), random_state=seed, n_jobs=1)
     return np.asarray(model.fit_transform(unit), np.float64)
 
@@ -129,7 +125,7 @@ def _draw(labels: list[str], points: NDArray[np.float64], method: str, file: Any
 
     edge = float(np.clip(5 + 0.42 * np.sqrt(len(labels)), 6, 24))  # inches: more words get more room
     figure = Figure(figsize=(1.25 * edge, edge), layout="constrained")
-    canvas = FigureCanvasAgg(figure)
+    canvas: Any = FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.set_title(f"{len(labels)} words, {_TITLES[method]}", loc="left", color=_INK, fontsize=11)
     axes.set(xticks=[], yticks=[], facecolor="white")
@@ -176,8 +172,8 @@ def place_labels(
 ) -> NDArray[np.float64]:
     """Centres (n, 2) for labels of given sizes (n, 2) that overlap little with each other and with the dots.
 
-    Each label starts at the freest of eight places around its dot (n, 2); then labels that still overlap push each
-    other apart along the shorter way, while a weak spring pulls each one back to its dot.
+    Each label starts at the freest of eight places around its dot (n, 2); then labels that still overlap push
+    each other apart along the shorter way, while a weak spring pulls each one back to its dot.
 
     Args:
         dots: (n, 2), in pixels like everything here.
@@ -232,7 +228,7 @@ def _apart(
     overlap = half_a[:, None] + half_b[None] - np.abs(between)
     hit = (overlap > 0).all(axis=2)
     if not own:
-        np.fill_diagonal(hit, False)
+        hit &= ~np.eye(len(a), dtype=bool)
     upper = np.arange(len(a))[:, None] >= np.arange(len(b))[None]
     direction = np.where(between == 0, np.where(upper, 1.0, -1.0)[..., None], np.sign(between))
     axis = overlap.argmin(axis=2)

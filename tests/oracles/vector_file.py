@@ -55,9 +55,11 @@ def read_binary(data):
     words, rows = [], []
     while len(words) < count:
         word, space, data = data.partition(b" ")
-        row = np.frombuffer(data[: 4 * dim].ljust(4 * dim, b"\xff"), "<f4")
-        if not space or not np.isfinite(row).all():
-            raise ValueError("record")
+        if not space or len(data) < 4 * dim:
+            raise ValueError("cut short")
+        row = np.frombuffer(data[: 4 * dim], "<f4")
+        if not np.isfinite(row).all():
+            raise ValueError("not finite")
         words.append(_decoded(word.lstrip(b"\n")))
         rows.append(row)
         data = data[4 * dim :]

@@ -35,9 +35,7 @@ class ApproximateIndex:
         try:
             from usearch.index import Index
         except ModuleNotFoundError as error:
-            raise ModuleNotFoundError(
-                "approximate search needs usearch: pip install 'lexigrad[ann]'"
-            ) from error
+            raise ModuleNotFoundError("approximate search needs usearch: pip install 'lexigrad[ann]'") from error
         self._keys = list(vectors.index_to_key)
         self._index = Index(
             ndim=vectors.vector_size,
@@ -62,6 +60,5 @@ class ApproximateIndex:
             return []
         found = self._index.search(np.ascontiguousarray(vector, np.float32), min(num_neighbors, len(self)))
         return [
-            (self._keys[int(i)], 1 - float(distance))
-            for i, distance in zip(found.keys, found.distances, strict=True)
+            (self._keys[int(i)], 1 - float(distance)) for i, distance in zip(found.keys, found.distances, strict=True)
         ]

@@ -205,10 +205,11 @@ def relations(
     Raises:
         ValueError: a file lacks a column or holds something else than is said above, or no relation is left.
     """
+    fold, vocabulary = _folding(case_insensitive), _vocabulary(vectors, restrict_vocab, case_insensitive)
     raters: dict[str, _Rater] = {}
     for row in _table(paradigms, ("split", "category", "paradigms"), split):
         examples = [_pair(pair, paradigms) for pair in row["paradigms"].replace(": ", ":").split()]
-        raters[row["category"]] = _Rater(vectors, examples, restrict_vocab, case_insensitive)
+        raters[row["category"]] = _Rater(vectors, vocabulary, fold, examples)
     rated: dict[str, dict[str, float]] = defaultdict(dict)
     for row in _table(gold, ("split", "category", "score", "word1", "word2"), split):
         score = _number(row["score"])
@@ -229,11 +230,7 @@ def relations(
         if dummy4unknown:
             degree = {pair: 0.0 if math.isnan(value) else value for pair, value in degree.items()}
         known = [pair for pair in scores if not math.isnan(degree[pair])]
-        rho = (
-            spearman([scores[p] for p in known], [degree[p] for p in known]).statistic
-            if len(known) > 1
-            else math.nan
-        )
+        rho = spearman([scores[p] for p in known], [degree[p] for p in known]).statistic if len(known) > 1 else math.nan
         accuracy, asked = _maxdiff(questions[relation], degree)
         results.append(
             {
@@ -245,9 +242,7 @@ def relations(
                 "oov": sum(not raters[relation].knows(pair) for pair in scores),
             }
         )
-    return RelationScores(
-        _mean(r["spearman"] for r in results), _mean(r["maxdiff"] for r in results), results
-    )
+    return RelationScores(_mean(r["spearman"] for r in results), _mean(r["maxdiff"] for r in results), results)
 
 
 class _Rater:
@@ -256,12 +251,11 @@ class _Rater:
     def __init__(
         self,
         vectors: KeyedVectors,
+        vocabulary: dict[str, int],
+        fold: Callable[[str], str],
         paradigms: Sequence[str],
-        restrict_vocab: int | None,
-        case_insensitive: bool,
     ) -> None:
-        self._vectors, self._fold = vectors, _folding(case_insensitive)
-        self._vocabulary = _vocabulary(vectors, restrict_vocab, case_insensitive)
+        self._vectors, self._vocabulary, self._fold = vectors, vocabulary, fold
         self._paradigms = self._offsets([pair for pair in paradigms if self.knows(pair)])
 
     def knows(self, pair: str) -> bool:
@@ -294,9 +288,7 @@ def _maxdiff(questions: dict[Words, list[Words]], degree: dict[str, float]) -> t
             continue
         asked += 1
         for side, choose in enumerate((min, max)):
-            votes = Counter(
-                answer[side] for answer in answers if answer[side]
-            )  # some people named only one pair
+            votes = Counter(answer[side] for answer in answers if answer[side])  # some people named only one pair
             if votes:
                 choices += 1
                 right += votes[choose(four, key=degree.__getitem__)] == max(votes.values())
@@ -306,7 +298,7 @@ def _maxdiff(questions: dict[Words, list[Words]], degree: dict[str, float]) -> t
 def pearson(x: ArrayLike, y: ArrayLike) -> Correlation:
     """Pearson's coefficient of n >= 2 pairs of numbers, with its two-sided p-value for normal data."""
     a, b = _centred(x), _centred(y)
-    scale = math.sqrt(float(a @ a)) * math.sqrt(float(b @ b))
+    scale = math.sqrt(float(a @ a) * float(b @ b))
     if scale == 0 or math.isnan(scale):
         return Correlation(math.nan, math.nan)
     r = max(-1.0, min(1.0, float(a @ b) / scale))
@@ -359,9 +351,7 @@ def _incomplete_beta(a: float, b: float, x: float) -> float:
     return math.exp(power) / a * (fraction - 1)
 
 
-def _offset_answers(
-    vectors: KeyedVectors, rows: NDArray[np.int64], restrict_vocab: int | None
-) -> Iterator[list[int]]:
+def _offset_answers(vectors: KeyedVectors, rows: NDArray[np.int64], restrict_vocab: int | None) -> Iterator[list[int]]:
     """Rows of the best candidates by 3CosAdd for questions a b c (n, 3)."""
     begin, end = vectors._range(0, None, restrict_vocab)
     for first in range(0, len(rows), _ANALOGIES_PER_CALL):
@@ -373,9 +363,7 @@ def _offset_answers(
         yield from vectors._search(queries, block.tolist(), _CANDIDATES, begin, end)[0].tolist()
 
 
-def _product_answers(
-    vectors: KeyedVectors, rows: NDArray[np.int64], restrict_vocab: int | None
-) -> Iterator[list[int]]:
+def _product_answers(vectors: KeyedVectors, rows: NDArray[np.int64], restrict_vocab: int | None) -> Iterator[list[int]]:
     """Rows of the best candidates by 3CosMul for questions a b c (n, 3)."""
     keys = vectors.index_to_key
     for a, b, c in rows.tolist():
@@ -391,15 +379,11 @@ def _read_analogies(path: Path, fold: Callable[[str], str]) -> list[tuple[str, l
             continue
         words = tuple(fold(word) for word in line.split())
         if words and not sections:
-            raise ValueError(
-                f"{os.fspath(path)}, line {number}: expected a line ': section name' before the analogies"
-            )
+            raise ValueError(f"{os.fspath(path)}, line {number}: expected a line ': section name' before the analogies")
         if len(words) == 4:
             sections[-1][1].append(words)
     if not any(questions for _, questions in sections):
-        raise ValueError(
-            f"{os.fspath(path)}: no analogies: expected four words a line below ': section name'"
-        )
+        raise ValueError(f"{os.fspath(path)}: no analogies: expected four words a line below ': section name'")
     return sections
 
 
@@ -434,9 +418,7 @@ def _table(path: Path, columns: Sequence[str], split: str | None) -> Iterator[di
     for number, line in enumerate(lines, 2):
         fields = line.split("\t")
         if len(fields) != len(names):
-            raise ValueError(
-                f"{os.fspath(path)}, line {number}: expected {len(names)} fields, not {len(fields)}"
-            )
+            raise ValueError(f"{os.fspath(path)}, line {number}: expected {len(names)} fields, not {len(fields)}")
         row = dict(zip(names, fields, strict=True))
         if split is None or row["split"] == split:
             yield row

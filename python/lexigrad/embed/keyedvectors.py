@@ -65,6 +65,7 @@ class KeyedVectors:
         key_to_index: dict from key to row.
         expandos: dict from the name of an attribute to its values, one for each key.
         norms: Euclidean length of every row, or None before it is needed.
+        vectors_lockf: factors on the updates of vectors in training: one for all, or one for each key; 0 freezes.
 
     Raises:
         ValueError: ``vector_size`` is less than 1, or ``count`` negative.
@@ -72,14 +73,13 @@ class KeyedVectors:
 
     def __init__(self, vector_size: int, count: int = 0, dtype: DTypeLike = np.float32) -> None:
         if vector_size < 1 or count < 0:
-            raise ValueError(
-                f"vector_size must be at least 1 and count at least 0, not {vector_size} and {count}"
-            )
+            raise ValueError(f"vector_size must be at least 1 and count at least 0, not {vector_size} and {count}")
         self.vector_size = int(vector_size)
         self.index_to_key: list[Any] = [None] * count
         self.key_to_index: dict[Any, int] = {}
         self.next_index = 0
         self.expandos: dict[str, Array] = {}
+        self.vectors_lockf: NDArray[np.float32] = np.ones(1, np.float32)
         self._norms: Array | None = None
         self._searchable: _Searchable | None = None
         self._vectors: Array = np.zeros((count, vector_size), dtype=dtype)
@@ -108,9 +108,7 @@ class KeyedVectors:
         return f"{type(self).__name__}<vector_size={self.vector_size}, {len(self)} keys>"
 
     def __repr__(self) -> str:
-        return (
-            f"<{type(self).__name__}: {len(self)} keys, vector_size={self.vector_size}, {self.vectors.dtype}>"
-        )
+        return f"<{type(self).__name__}: {len(self)} keys, vector_size={self.vector_size}, {self.vectors.dtype}>"
 
     def __len__(self) -> int:
         return len(self.index_to_key)
@@ -133,9 +131,7 @@ class KeyedVectors:
             return int(key)
         if default is not None:
             return default
-        raise KeyError(
-            f"Key {key!r} not present in vocabulary of {len(self)} keys; test with `key in vectors` first"
-        )
+        raise KeyError(f"Key {key!r} not present in vocabulary of {len(self)} keys; test with `key in vectors` first")
 
     def has_index_for(self, key: Any) -> bool:
         """Whether the key has a row."""
@@ -274,9 +270,7 @@ class KeyedVectors:
             raise ValueError(f"weights must have shape ({len(keys)}, {self.vector_size}), not {rows.shape}")
         for name, values in extras.items():
             if len(values) != len(keys):
-                raise ValueError(
-                    f"extras[{name!r}] must have {len(keys)} values, one for each key, not {len(values)}"
-                )
+                raise ValueError(f"extras[{name!r}] must have {len(keys)} values, one for each key, not {len(values)}")
 
         known = len(self)
         targets = np.empty(len(keys), np.int64)
@@ -313,9 +307,7 @@ class KeyedVectors:
                 vectors.
             copy_vecattrs: copy the attributes as well.
         """
-        chosen = [
-            key for key in dict.fromkeys(keys) if key in (self if allow_inference else self.key_to_index)
-        ]
+        chosen = [key for key in dict.fromkeys(keys) if key in (self if allow_inference else self.key_to_index)]
         result = KeyedVectors(self.vector_size, dtype=self.vectors.dtype)
         if chosen:
             result.add_vectors(chosen, np.stack([self.get_vector(key) for key in chosen]))
@@ -341,9 +333,7 @@ class KeyedVectors:
 
     # Attributes of keys.
 
-    def allocate_vecattrs(
-        self, attrs: Sequence[str] | None = None, types: Sequence[Any] | None = None
-    ) -> None:
+    def allocate_vecattrs(self, attrs: Sequence[str] | None = None, types: Sequence[Any] | None = None) -> None:
         """Make arrays for attributes, zero at first, and as long as ``index_to_key``.
 
         Args:
@@ -359,9 +349,7 @@ class KeyedVectors:
             dtype = np.dtype({int: np.int64, str: object}.get(kind, kind))
             old = self.expandos.get(attr, np.zeros(0, dtype))
             if not np.issubdtype(dtype, old.dtype):
-                raise TypeError(
-                    f"attribute {attr!r} holds {old.dtype} and cannot take {dtype}: use another name"
-                )
+                raise TypeError(f"attribute {attr!r} holds {old.dtype} and cannot take {dtype}: use another name")
             if attr not in self.expandos or len(old) != len(self):
                 new = np.zeros((len(self), *old.shape[1:]), old.dtype)
                 new[: len(old)] = old[: len(self)]
@@ -409,11 +397,11 @@ class KeyedVectors:
         """Compute ``norms`` if there are none, or anew with ``force`` (after writing into ``vectors``)."""
         if self._norms is None or force:
             matrix = self.vectors
-            self.norms = (
-                _core.row_norms(matrix, _core.num_threads())
-                if _is_searchable(matrix)
-                else np.linalg.norm(matrix, axis=1)
-            )
+            if _is_searchable(matrix):
+                self.norms = _core.row_norms(matrix, _core.num_threads())
+            else:
+                wide = matrix.astype(np.promote_types(matrix.dtype, np.float32), copy=False)
+                self.norms = np.linalg.norm(wide, axis=1)
 
     def unit_normalize_all(self) -> None:
         """Scale all vectors to length 1, in place."""
@@ -514,9 +502,7 @@ class KeyedVectors:
         positives = list(_several(positive))
         negatives = [None] * len(positives) if negative is None else list(_several(negative))
         if len(negatives) != len(positives):
-            raise ValueError(
-                f"there are {len(positives)} positive and {len(negatives)} negative, not as many of both"
-            )
+            raise ValueError(f"there are {len(positives)} positive and {len(negatives)} negative, not as many of both")
         if _is_less_than_one(topn):
             return [[] for _ in positives]
         begin, end = self._range(clip_start, clip_end, restrict_vocab)
@@ -536,9 +522,7 @@ class KeyedVectors:
         """:meth:`most_similar` for one key."""
         return self.most_similar([key], topn=topn, restrict_vocab=restrict_vocab)
 
-    def similar_by_vector(
-        self, vector: Array, topn: int | None = 10, restrict_vocab: int | None = None
-    ) -> Any:
+    def similar_by_vector(self, vector: Array, topn: int | None = 10, restrict_vocab: int | None = None) -> Any:
         """:meth:`most_similar` for one vector (vector_size,)."""
         return self.most_similar([np.asarray(vector)], topn=topn, restrict_vocab=restrict_vocab)
 
@@ -558,9 +542,7 @@ class KeyedVectors:
             return []
         wanted, unwanted = _as_list(positive), _as_list(negative)
         if not wanted:
-            raise ValueError(
-                "cannot compute similarity with no input: give at least one positive key or vector"
-            )
+            raise ValueError("cannot compute similarity with no input: give at least one positive key or vector")
         _, end = self._range(0, None, restrict_vocab)
         scores, given = np.ones(end, np.float32), []
         for items, is_divisor in ((wanted, False), (unwanted, True)):
@@ -632,16 +614,12 @@ class KeyedVectors:
         """
         known = [word for word in _several(words) if word in self]
         if len(known) < len(words):
-            logger.warning(
-                "left out, not in the vocabulary: %s", sorted({str(w) for w in words if w not in self})
-            )
+            logger.warning("left out, not in the vocabulary: %s", sorted({str(w) for w in words if w not in self}))
         if not known:
             raise ValueError("cannot choose from an empty list: give at least one word of the vocabulary")
         vectors = self.get_vectors(known, norm=use_norm).astype(np.float32)
         similarities = vectors @ self.get_mean_vector(list(vectors), post_normalize=True)
-        return sorted(
-            zip(np.where(np.isnan(similarities), -np.inf, similarities), known, strict=True), reverse=True
-        )
+        return sorted(zip(np.where(np.isnan(similarities), -np.inf, similarities), known, strict=True), reverse=True)
 
     def doesnt_match(self, words: Sequence[Key]) -> Any:
         """The word that is least similar to the mean of all; see :meth:`rank_by_centrality`."""
@@ -665,9 +643,7 @@ class KeyedVectors:
         """What is searched for, of length 1, and the rows of the keys that were given."""
         terms = _terms(positive, 1.0) + _terms(negative, -1.0)
         if not terms:
-            raise ValueError(
-                "cannot search for nothing: give at least one positive or negative key or vector"
-            )
+            raise ValueError("cannot search for nothing: give at least one positive or negative key or vector")
         total, mass, given = np.zeros(self.vector_size), 0.0, []
         for item, weight in terms:
             if not isinstance(item, np.ndarray):
@@ -696,11 +672,7 @@ class KeyedVectors:
         if state is None:
             self.fill_norms()
             threads = _core.num_threads()
-            matrix = (
-                self.vectors
-                if _is_searchable(self.vectors)
-                else np.ascontiguousarray(self.vectors, np.float32)
-            )
+            matrix = self.vectors if _is_searchable(self.vectors) else np.ascontiguousarray(self.vectors, np.float32)
             norms = np.ascontiguousarray(self._norms, np.float32)
             state = _Searchable(matrix, norms, *_core.quantise_rows(matrix, norms, threads))
             self._searchable = state
@@ -716,7 +688,7 @@ class KeyedVectors:
     def _search(
         self, queries: Array, given: Sequence[Sequence[int]], topn: int, begin: int, end: int
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Best rows of [begin, end) but those given: indices and similarities (q, k), -1 and NaN if too few."""
+        """Best rows of [begin, end) but those given: indices and scores (q, k), -1 and NaN if too few."""
         offsets = np.zeros(len(queries) + 1, np.int64)
         np.cumsum([len(rows) for rows in given], out=offsets[1:])
         excluded = np.fromiter((row for rows in given for row in rows), np.int64, offsets[-1])
@@ -731,11 +703,7 @@ class KeyedVectors:
         indices, scores = self._search(queries, given, topn, begin, end)
         keys = self.index_to_key
         return [
-            [
-                (keys[i], score)
-                for i, score in zip(row, similarities, strict=True)
-                if i >= 0 and keys[i] is not None
-            ]
+            [(keys[i], score) for i, score in zip(row, similarities, strict=True) if i >= 0 and keys[i] is not None]
             for row, similarities in zip(indices.tolist(), scores.tolist(), strict=True)
         ]
 
@@ -764,9 +732,7 @@ class KeyedVectors:
         dummy4unknown: bool = False,
     ) -> tuple[evaluate.Correlation, evaluate.Correlation, float]:
         """Correlation with human judgements; see :func:`lexigrad.embed.evaluate.word_pairs`."""
-        return evaluate.word_pairs(
-            self, pairs, delimiter, encoding, restrict_vocab, case_insensitive, dummy4unknown
-        )
+        return evaluate.word_pairs(self, pairs, delimiter, encoding, restrict_vocab, case_insensitive, dummy4unknown)
 
     def evaluate_relations(
         self,
@@ -876,9 +842,7 @@ class KeyedVectors:
         from lexigrad.io.word2vec import write_word2vec
 
         if total_vec not in (None, len(self)):
-            raise ValueError(
-                f"total_vec must be the number of vectors, {len(self)}, or None, not {total_vec}"
-            )
+            raise ValueError(f"total_vec must be the number of vectors, {len(self)}, or None, not {total_vec}")
         if fvocab is not None and sort_attr not in self.expandos:
             raise ValueError(f"cannot write {os.fspath(fvocab)}: there is no attribute {sort_attr!r}")
         words, vectors, counts = self._written(sort_attr)
@@ -913,15 +877,13 @@ class KeyedVectors:
 
         file = read_word2vec(fname, binary=binary, encoding=encoding, unicode_errors=unicode_errors)
         if file.vectors.shape[1] != self.vector_size:
-            raise ValueError(
-                f"{os.fspath(fname)}: vectors of size {file.vectors.shape[1]}, and not {self.vector_size}"
-            )
+            raise ValueError(f"{os.fspath(fname)}: vectors of size {file.vectors.shape[1]}, and not {self.vector_size}")
         common = [i for i, word in enumerate(file.words) if word in self.key_to_index]
         rows = [self.key_to_index[file.words[i]] for i in common]
         self._make_writeable()
         self.vectors[rows] = file.vectors[common]
         self.norms = None
-        if len(getattr(self, "vectors_lockf", ())) != len(self):
+        if len(self.vectors_lockf) != len(self):
             self.vectors_lockf = np.ones(len(self), np.float32)
         self.vectors_lockf[rows] = lockf
 
@@ -993,9 +955,7 @@ class KeyedVectors:
             arrays["key_is_integer"] = whole
         for name, values in self.expandos.items():
             if values.dtype == object:
-                raise TypeError(
-                    f"attribute {name!r} holds objects and cannot be saved: store numbers, or remove it"
-                )
+                raise TypeError(f"attribute {name!r} holds objects and cannot be saved: store numbers, or remove it")
             arrays[f"vecattr.{name}"] = values
         write_safetensors(fname, arrays, {"format": "lexigrad.KeyedVectors", "version": 1})
 
@@ -1022,15 +982,11 @@ class KeyedVectors:
 
     @classmethod
     def _from_arrays(cls, arrays: Mapping[str, Array], metadata: Mapping[str, Any]) -> Self:
-        if metadata.get("format") != "lexigrad.KeyedVectors" or not {"vectors", "keys", "key_offsets"} <= set(
-            arrays
-        ):
+        if metadata.get("format") != "lexigrad.KeyedVectors" or not {"vectors", "keys", "key_offsets"} <= set(arrays):
             raise ValueError("no vectors saved by KeyedVectors.save")
         vectors = arrays["vectors"]
         if vectors.ndim != 2 or vectors.shape[1] < 1 or vectors.dtype.kind != "f":
-            raise ValueError(
-                f"vectors must be a matrix of floats, not {vectors.dtype} of shape {vectors.shape}"
-            )
+            raise ValueError(f"vectors must be a matrix of floats, not {vectors.dtype} of shape {vectors.shape}")
         keys = _decoded_keys(arrays, len(vectors))
         result = cls(vectors.shape[1], dtype=vectors.dtype)
         result.index_to_key = keys
@@ -1051,17 +1007,13 @@ def _decoded_keys(arrays: Mapping[str, Array], count: int) -> list[Any]:
     offsets, data = arrays["key_offsets"], arrays["keys"]
     integers = arrays.get("key_is_integer", np.zeros(count, np.uint8))
     if offsets.shape != (count + 1,) or offsets.dtype != np.int64 or data.ndim != 1 or data.dtype != np.uint8:
-        raise ValueError(
-            f"keys must be bytes and key_offsets {count + 1} int64, one more than there are vectors"
-        )
+        raise ValueError(f"keys must be bytes and key_offsets {count + 1} int64, one more than there are vectors")
     if offsets[0] != 0 or offsets[-1] != len(data) or (np.diff(offsets) < 0).any():
         raise ValueError("key_offsets must rise from 0 to the length of keys")
     if integers.shape != (count,):
         raise ValueError(f"key_is_integer must have shape ({count},), not {integers.shape}")
     text, places = data.tobytes(), offsets.tolist()
-    keys: list[Any] = [
-        text[begin:end].decode("utf-8", "surrogatepass") for begin, end in itertools.pairwise(places)
-    ]
+    keys: list[Any] = [text[begin:end].decode("utf-8", "surrogatepass") for begin, end in itertools.pairwise(places)]
     for i in np.flatnonzero(integers):
         keys[i] = int(keys[i])
     return keys
@@ -1073,7 +1025,7 @@ def _is_searchable(matrix: Array) -> bool:
     return bool(
         matrix.dtype == np.float32
         and matrix.flags.aligned
-        and (size == 1 or matrix.strides[1] == 4)
+        and (count == 0 or size == 1 or matrix.strides[1] == 4)
         and (count <= 1 or (matrix.strides[0] % 4 == 0 and matrix.strides[0] >= 4 * size))
     )
 

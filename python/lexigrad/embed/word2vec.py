@@ -195,7 +195,6 @@ class Word2Vec:
         self.train_count = 0
         self.total_train_time = 0.0
         self.epoch_losses: list[float] = []
-        self.vectors_lockf: NDArray[np.float32] = np.ones(1, np.float32)
         self._input = PaddedMatrix(0, self.vector_size)
         self._output = PaddedMatrix(0, self.vector_size)
         self._nodes = PaddedMatrix(0, self.vector_size)
@@ -296,6 +295,8 @@ class Word2Vec:
             self._output = self._output.grown(nothing)
         if self.hs:
             self._nodes = self._nodes.grown(nothing)
+        if len(self.wv.vectors_lockf) > 1:
+            self.wv.vectors_lockf = np.append(self.wv.vectors_lockf, np.ones(added, np.float32))
         self._run = None
         self._set_words(vocabulary)
 
@@ -490,6 +491,7 @@ class Word2Vec:
         if self.compute_loss:
             self.epoch_losses.append(run.epoch_loss / run.epoch_predictions if run.epoch_predictions else 0.0)
             self._loss_total += run.epoch_loss
+        self.wv.norms = None
         run.epoch += 1
         run.position = 0
         run.epoch_loss = 0.0
@@ -588,7 +590,7 @@ class Word2Vec:
             "count": self.wv.expandos.get("count", np.empty(0, np.int64)),
             "keys": keys,
             "key_offsets": key_offsets,
-            "vectors_lockf": np.asarray(self.vectors_lockf, np.float32),
+            "vectors_lockf": np.asarray(self.wv.vectors_lockf, np.float32),
         }
         if len(self.syn1neg):
             arrays["output_vectors"] = self.syn1neg
@@ -639,7 +641,7 @@ class Word2Vec:
         if found != wanted:
             raise ValueError(f"{found} output and node vectors where {wanted} are expected")
         model._set_words(Vocabulary(words, arrays["count"]))
-        model.vectors_lockf = np.array(arrays["vectors_lockf"], np.float32)
+        model.wv.vectors_lockf = np.array(arrays["vectors_lockf"], np.float32)
         run = state.pop("run")
         for name in _STATE:
             setattr(model, name, state[name])
@@ -689,7 +691,7 @@ class _Kernel:
             "input": model._input.padded,
             "rows": model._output.padded if model.negative or model.loss else None,
             "nodes": model._nodes.padded if model.hs else None,
-            "lock": _lock_factors(model.vectors_lockf, len(counts)),
+            "lock": _lock_factors(model.wv.vectors_lockf, len(counts)),
             "keep": _core.keep_limits(counts, model.sample) if model.sample > 0 else None,
             "alias": _core.alias_table(counts, model.ns_exponent) if model.negative else None,
             "tree": _core.huffman(counts) if model.hs else None,
@@ -721,16 +723,19 @@ class _Kernel:
         self.stream.release(begin, end)
         run.position = end
         run.epoch_loss += done["loss"]
-        run.epoch_predictions += done["predictions"]
-        self.diverged = done["diverged"]
-        self.blocks = max(self.workers, int(min(4 * self.blocks, self.blocks * _CALL_SECONDS / seconds)))
+        run.epoch_predictions += int(done["predictions"])
+        self.diverged = bool(done["diverged"])
+        grown = min(4 * self.blocks, self.blocks * _CALL_SECONDS / seconds, run.stream_length)
+        self.blocks = max(self.workers, int(grown))
         return int(done["kept"])
 
 
 def _block_length(model: Word2Vec, stream: TokenStream) -> int:
     """Tokens in a block: as long as is useful, but no more than about a tenth of a second of work."""
     size = len(model.wv)
-    outputs = size if model.loss else (1 + model.negative if model.negative else 0) + (size.bit_length() if model.hs else 0)
+    outputs = (
+        size if model.loss else (1 + model.negative if model.negative else 0) + (size.bit_length() if model.hs else 0)
+    )
     mean_sentence = stream.words / max(1, stream.sentences)
     context = min(2.0 * model.window, 4.0 * mean_sentence + 1) if model.sg else 1.0
     flops = 6.0 * model.vector_size * outputs * context
@@ -738,7 +743,7 @@ def _block_length(model: Word2Vec, stream: TokenStream) -> int:
 
 
 def _lock_factors(factors: NDArray[Any], size: int) -> NDArray[np.float32] | None:
-    """gensim's ``vectors_lockf``: one factor for all words, or one for each; None where all are 1."""
+    """``wv.vectors_lockf``: one factor for all words, or one for each; None where all are 1."""
     factors = np.asarray(factors, np.float32)
     if factors.ndim != 1 or len(factors) not in (1, size):
         raise ValueError(f"vectors_lockf must have shape (1,) or ({size},), not {factors.shape}")

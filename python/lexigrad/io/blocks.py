@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lexigrad.io.compressed import is_compressed, open_binary
 
-BLOCK_BYTES = 1 << 22
+BLOCK_BYTES = 1 << 21
 MAX_LINE_BYTES = 1 << 24
 MAX_BLANK_BYTES = 1 << 20
 
@@ -45,7 +45,8 @@ class ByteBlocks:
         status = os.stat(path)
         plain = stat.S_ISREG(status.st_mode) and not is_compressed(path)
         self.size = status.st_size if plain else None
-        self._buffer = np.empty(BLOCK_BYTES, np.uint8)
+        room = BLOCK_BYTES if self.size is None else min(BLOCK_BYTES, self.size + 1)
+        self._buffer = np.empty(room, np.uint8)
         self._begin = self._end = 0
 
     def __enter__(self) -> Self:
@@ -98,11 +99,11 @@ class ByteBlocks:
         while True:
             start = self.peek(size)
             line, line_break, _ = start.partition(b"\n")
-            if len(line) <= most and (line_break or len(start) < size):
-                return line
-            if size > most:
+            if len(line) > most:
                 raise self.fault(f"byte {self.offset}: expected {what} within {most} bytes")
-            size *= 4
+            if line_break or len(start) < size:
+                return line
+            size = min(4 * size, most + 1)
 
     def take_line(self, what: str, most: int = MAX_LINE_BYTES) -> bytes:
         """The same, consumed together with its line break."""

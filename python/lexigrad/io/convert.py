@@ -1,7 +1,6 @@
 """Word vectors in whatever format a file has: detect it, read it, write another."""
 
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -23,7 +22,7 @@ from lexigrad.io.vector_file import (
     pack_words,
     unpack_words,
 )
-from lexigrad.io.word2vec import read_word2vec, write_word2vec
+from lexigrad.io.word2vec import HEADER, read_word2vec, write_word2vec
 
 Format = Literal["word2vec-binary", "word2vec-text", "glove", "projector", "safetensors"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -33,7 +32,6 @@ SAFETENSORS_VERSION = 1
 
 _PEEK_BYTES = 1 << 20
 _FASTTEXT_MAGIC = b"\xba\x16\x4f\x2f"
-_HEADER = re.compile(rb"\s*[+-]?\d{1,30}\s+[+-]?\d{1,30}\s*")
 _PROJECTOR_ENDS = ("_tensor", "_metadata")
 
 
@@ -53,21 +51,18 @@ def detect_format(path: str | os.PathLike[str]) -> Format:
         source.refuse_foreign()
         start = source.peek(16)
         if start.startswith(_FASTTEXT_MAGIC):
-            raise source.fault(
-                "this is a fastText model: write its vectors as .vec text with fastText's own tools"
-            )
+            raise source.fault("this is a fastText model: write its vectors as .vec text with fastText's own tools")
         if start[8:9] == b"{" and int.from_bytes(start[:8], "little") < 1 << 40:
             return "safetensors"
         source.skip_byte_order_mark()
         data = source.peek(_PEEK_BYTES)
         line, line_break, rest = data.partition(b"\n")
-        if line_break and _HEADER.fullmatch(line):
+        if line_break and HEADER.fullmatch(line):
             return "word2vec-text" if _is_row(rest, int(line.split()[1])) else "word2vec-binary"
         if (line_break or len(data) < _PEEK_BYTES) and _columns(line):
             return "glove"
         raise source.fault(
-            f"begins with {line[:40]!r}: neither a word2vec header, nor a word and its numbers, nor "
-            "safetensors"
+            f"begins with {line[:40]!r}: neither a word2vec header, nor a word and its numbers, nor safetensors"
         )
 
 

@@ -12,6 +12,7 @@ from lexigrad.io.atomic import atomic_write
 from lexigrad.io.blocks import ByteBlocks
 from lexigrad.io.compressed import compressing
 from lexigrad.io.vector_file import (
+    MAX_WORD_BYTES,
     Layout,
     VectorFile,
     WordList,
@@ -128,8 +129,8 @@ def _read_metadata(source: ByteBlocks, size: int, words: WordList) -> NDArray[np
         fields = _columns(source.take_line("a line of metadata"))
         if len(fields) != len(names):
             raise source.fault(f"{place}: expected {len(names)} columns, found {len(fields)}")
-        if not fields[0] or b"\0" in fields[0]:
-            raise source.fault(f"{place}: the word is empty or holds a NUL byte")
+        if not 0 < len(fields[0]) <= MAX_WORD_BYTES or b"\0" in fields[0]:
+            raise source.fault(f"{place}: the word is empty, holds a NUL byte or has more than {MAX_WORD_BYTES} bytes")
         words.extend(fields[0] + b"\n", lambda _, place=place: place)  # type: ignore[misc]
         count = parse_count(fields[column]) if column else 0
         if count is None:

@@ -76,9 +76,7 @@ def write_safetensors(
     text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     if len(text) > MAX_HEADER_BYTES:
-        raise ValueError(
-            f"the names and metadata take {len(text)} bytes; at most {MAX_HEADER_BYTES} are written"
-        )
+        raise ValueError(f"the names and metadata take {len(text)} bytes; at most {MAX_HEADER_BYTES} are written")
     with atomic_write(path) as file:
         file.write(len(text).to_bytes(8, "little") + text)
         for name in names:

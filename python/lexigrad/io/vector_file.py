@@ -14,6 +14,7 @@ from lexigrad import _core
 from lexigrad.io.blocks import ByteBlocks
 
 MAX_DIMENSIONS = 1 << 20
+MAX_WORD_BYTES = 1 << 20
 FLOATS_PER_WRITE = 1 << 20
 
 # NumPy, and with it gensim, writes a float32 scalar from here on as 1e+16 (or 1e+06, since NumPy 2.4).
@@ -34,23 +35,17 @@ class VectorFile(NamedTuple):
     counts: NDArray[np.int64] | None = None
 
 
-def parse_binary(
-    block: NDArray[np.uint8], vectors: NDArray[np.float32], begin: int, end: int, last: bool
-) -> Parsed:
+def parse_binary(block: NDArray[np.uint8], vectors: NDArray[np.float32], begin: int, end: int, last: bool) -> Parsed:
     """Rows of word2vec's binary format from a block into ``vectors[begin:end]``."""
     return _core.parse_binary_rows(block, vectors, begin, end, _core.num_threads())
 
 
-def parse_text(
-    block: NDArray[np.uint8], vectors: NDArray[np.float32], begin: int, end: int, last: bool
-) -> Parsed:
+def parse_text(block: NDArray[np.uint8], vectors: NDArray[np.float32], begin: int, end: int, last: bool) -> Parsed:
     """Lines of a word and its numbers."""
     return _core.parse_text_rows(block, vectors, begin, end, _core.num_threads(), last, True)
 
 
-def parse_numbers(
-    block: NDArray[np.uint8], vectors: NDArray[np.float32], begin: int, end: int, last: bool
-) -> Parsed:
+def parse_numbers(block: NDArray[np.uint8], vectors: NDArray[np.float32], begin: int, end: int, last: bool) -> Parsed:
     """Lines of numbers alone."""
     return _core.parse_text_rows(block, vectors, begin, end, _core.num_threads(), last, False)
 
@@ -158,9 +153,7 @@ def read_rows(
     while wanted is None or done < wanted:
         if done == len(vectors):
             vectors.resize((_grown(source, layout.dim, done, wanted), layout.dim), refcheck=False)
-        found, starts, consumed, fault, blank = layout.parse(
-            source.block, vectors, done, len(vectors), source.ended
-        )
+        found, starts, consumed, fault, blank = layout.parse(source.block, vectors, done, len(vectors), source.ended)
         if words is not None:
             words.extend(found, _places(layout, done, source.offset, starts))
         done += len(starts)
@@ -170,9 +163,7 @@ def read_rows(
             raise source.fault(f"{place}: {fault}")
         if blank or (source.ended and done < len(vectors)):
             if declared is not None:
-                raise source.fault(
-                    f"ends in {place}, after {done} of the {declared} vectors that it declares"
-                )
+                raise source.fault(f"ends in {place}, after {done} of the {declared} vectors that it declares")
             break
         if done < len(vectors):
             source.read_more()
@@ -266,9 +257,7 @@ def checked_vectors(
         finite = np.isfinite(rows[begin:end]).all(axis=1)
         if not finite.all():
             row = begin + int(np.argmin(finite))
-            raise ValueError(
-                f"the vector of {words[row]!r} (row {row}) holds NaN or infinity and cannot be written"
-            )
+            raise ValueError(f"the vector of {words[row]!r} (row {row}) holds NaN or infinity and cannot be written")
     for word in words:
         if not isinstance(word, str):
             raise TypeError(f"words must be strings, not {type(word).__name__} ({word!r})")
@@ -318,9 +307,7 @@ def row_ranges(rows: NDArray[Any]) -> Iterator[tuple[int, int]]:
         yield begin, min(len(rows), begin + step)
 
 
-def write_rows(
-    file: BinaryIO, rows: NDArray[np.float32], labels: Sequence[str] | None, separator: str | None
-) -> None:
+def write_rows(file: BinaryIO, rows: NDArray[np.float32], labels: Sequence[str] | None, separator: str | None) -> None:
     """Write each row as its label and its numbers: text between separators, or bytes where that is None."""
     for begin, end in row_ranges(rows):
         text, offsets = pack_words([""] * (end - begin) if labels is None else labels[begin:end])
@@ -328,9 +315,7 @@ def write_rows(
             file.write(_core.format_binary_rows(text, offsets, rows[begin:end]))
         else:
             threads = _core.num_threads()
-            file.write(
-                _core.format_text_rows(text, offsets, rows[begin:end], separator, SCIENTIFIC_FROM, threads)
-            )
+            file.write(_core.format_text_rows(text, offsets, rows[begin:end], separator, SCIENTIFIC_FROM, threads))
 
 
 def pack_words(words: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -366,9 +351,7 @@ def unpack_words(keys: NDArray[np.uint8], offsets: NDArray[np.int64]) -> list[st
         try:
             words.append(data[begin:end].decode())
         except UnicodeDecodeError as error:
-            raise ValueError(
-                f"word {len(words)} of keys (byte {begin}) is not UTF-8: {error.reason}"
-            ) from error
+            raise ValueError(f"word {len(words)} of keys (byte {begin}) is not UTF-8: {error.reason}") from error
     if len(set(words)) != len(words):
         raise ValueError("a word occurs in keys more than once")
     return words
@@ -378,16 +361,12 @@ def _check_codec(encoding: str, errors: str) -> None:
     try:
         b"\xff".decode("ascii", errors)
     except (LookupError, TypeError) as error:
-        raise ValueError(
-            f"unicode_errors={errors!r}: {error}; use 'strict', 'replace' or 'ignore'"
-        ) from error
+        raise ValueError(f"unicode_errors={errors!r}: {error}; use 'strict', 'replace' or 'ignore'") from error
     except UnicodeDecodeError:
         pass
     try:
         readable = b"a".decode(encoding) == "a"
     except (LookupError, UnicodeDecodeError) as error:
-        raise ValueError(
-            f"encoding={encoding!r}: {error}; use a text encoding such as 'utf8' or 'latin-1'"
-        ) from error
+        raise ValueError(f"encoding={encoding!r}: {error}; use a text encoding such as 'utf8' or 'latin-1'") from error
     if not readable:
         raise ValueError(f"encoding={encoding!r}: use an encoding in which ASCII is as it is, such as 'utf8'")

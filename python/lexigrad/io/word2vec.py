@@ -33,7 +33,7 @@ from lexigrad.io.vector_file import (
 MAX_HEADER_BYTES = 1 << 10
 PEEK_BYTES = 1 << 16
 
-_HEADER = re.compile(rb"\s*([+-]?\d{1,30})\s+([+-]?\d{1,30})\s*")
+HEADER = re.compile(rb"\s*([+-]?\d{1,400})\s+([+-]?\d{1,400})\s*")
 _SPLITS_TEXT = re.compile(r"[ \t\n\0]")
 _SPLITS_BINARY = re.compile(r"[ \n\0]")
 
@@ -104,10 +104,8 @@ def read_headless_text(source: ByteBlocks, limit: int | None, words: WordList) -
     dim = _core.count_text_columns(np.frombuffer(line, np.uint8), True)
     if not dim:
         raise source.fault(f"line 1 is {line[:40]!r}: expected a word and its numbers")
-    if dim == 1 and _HEADER.fullmatch(line):
-        raise source.fault(
-            f"line 1 is {line[:40]!r}, a word2vec header: read it as word2vec text with a header"
-        )
+    if dim == 1 and HEADER.fullmatch(line):
+        raise source.fault(f"line 1 is {line[:40]!r}, a word2vec header: read it as word2vec text with a header")
     check_dimensions(source, dim, "line 1")
     vectors = read_rows(source, Layout(parse_text, "line", dim), words, limit)
     if limit is None:
@@ -146,9 +144,7 @@ def write_word2vec(
     """
     rows, checked = checked_vectors(words, vectors, counts)
     written = [prefix + word for word in words] if prefix else words
-    refuse_words(
-        written, _SPLITS_BINARY if binary else _SPLITS_TEXT, "word2vec " + ("binary" if binary else "text")
-    )
+    refuse_words(written, _SPLITS_BINARY if binary else _SPLITS_TEXT, "word2vec " + ("binary" if binary else "text"))
     if fvocab is not None and checked is None:
         raise ValueError("fvocab needs counts, one a word")
     with contextlib.ExitStack() as stack:
@@ -217,9 +213,7 @@ def _take_count(
     counts[row] = count
 
 
-def _read_with_header(
-    source: ByteBlocks, binary: bool, limit: int | None, words: WordList
-) -> NDArray[np.float32]:
+def _read_with_header(source: ByteBlocks, binary: bool, limit: int | None, words: WordList) -> NDArray[np.float32]:
     count, dim = _read_header(source)
     _check_size(source, count, dim, count if limit is None else min(count, limit), binary)
     if not binary:
@@ -247,7 +241,7 @@ def _looks_like_text(source: ByteBlocks, dim: int) -> bool:
 
 def _read_header(source: ByteBlocks) -> tuple[int, int]:
     line = source.peek_line("a header of two whole numbers, vectors and dimensions,", MAX_HEADER_BYTES)
-    match = _HEADER.fullmatch(line)
+    match = HEADER.fullmatch(line)
     if match is None:
         raise source.fault(
             f"line 1 is {line[:40]!r}, not a header of two whole numbers, vectors and dimensions: "

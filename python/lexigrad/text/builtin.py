@@ -1,7 +1,7 @@
 """A corpus that every Python brings along: its own English documentation.
 
-The language reference in ``pydoc_data.topics`` and the docstrings of the standard library's sources: some 350,000
-words, which the demo, the benchmark of the command line and the tests read without a file or a network.
+The language reference in ``pydoc_data.topics`` and the docstrings of the standard library's sources: some
+300,000 words, which the demo, the command line's benchmark and the tests read without a file or a network.
 """
 
 import ast
@@ -10,14 +10,13 @@ import sysconfig
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 _SENTENCE_END = re.compile(r"[.!?:;]+(?:\s|$)|\n\s*\n")
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?")
 _EXAMPLE = re.compile(r"^\s*(?:>>>|\.\.\.).*", re.MULTILINE)  # code, not English
 _MARKUP = re.compile(r":\w+:`|``|[*`|]")
-_SKIPPED = frozenset(
-    {"site-packages", "dist-packages", "test", "tests", "idle_test", "encodings", "__pycache__"}
-)
+_SKIPPED = frozenset({"site-packages", "dist-packages", "test", "tests", "idle_test", "encodings", "__pycache__"})
 _LARGEST_SOURCE = 1 << 21  # bytes
 
 
@@ -34,9 +33,7 @@ def sentences() -> list[list[str]]:
     for text in _texts():
         found.update((sentence, None) for sentence in _split(text))
     if not found:
-        raise RuntimeError(
-            "this Python carries no documentation (pydoc_data and the library's sources are missing)"
-        )
+        raise RuntimeError("this Python carries no documentation (pydoc_data and the library's sources are missing)")
     return [list(sentence) for sentence in found]
 
 
@@ -67,7 +64,9 @@ def _docstrings(path: Path) -> Iterator[str]:
             tree = ast.parse(path.read_bytes())
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return
-    for node in ast.walk(tree):
+    nodes: list[Any] = [tree]  # everything with a body of statements
+    for node in nodes:
+        nodes += [child for child in getattr(node, "body", ()) if isinstance(getattr(child, "body", None), list)]
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             text = ast.get_docstring(node, clean=False)
             if text:

@@ -79,8 +79,7 @@ def as_corpus(source: CorpusSource) -> Corpus:
         return Corpus(tuple(path for item in source for path in _files(item, in_list=True)))
     if isinstance(source, bytes | bytearray | memoryview) or not isinstance(source, Iterable):
         raise TypeError(
-            "a corpus must be a path, several paths or an iterable of token lists, "
-            f"not {type(source).__name__}"
+            f"a corpus must be a path, several paths or an iterable of token lists, not {type(source).__name__}"
         )
     if isinstance(source, Iterator):
         raise TypeError(
@@ -104,9 +103,7 @@ def _files(source: str | os.PathLike[str], *, in_list: bool = False) -> list[str
                 path,
             )
         if not stat.S_ISREG(mode):
-            raise ValueError(
-                f"{path} is not a regular file, and a corpus is read more than once: copy it to one"
-            )
+            raise ValueError(f"{path} is not a regular file, and a corpus is read more than once: copy it to one")
         return [path]
     if glob.has_magic(path):
         matches = sorted(match for match in glob.glob(path, recursive=True) if os.path.isfile(match))

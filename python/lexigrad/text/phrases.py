@@ -23,7 +23,7 @@ from lexigrad.io.atomic import atomic_write
 if TYPE_CHECKING:
     from lexigrad.text.corpus import Corpus
 
-# Articles, prepositions and conjunctions: they stand inside phrases such as bank_of_america, never at their ends.
+# Articles, prepositions and conjunctions: they stand inside phrases (bank_of_america), never at their ends.
 ENGLISH_CONNECTOR_WORDS = frozenset(
     ["a", "an", "the", "for", "of", "with", "without", "at", "from", "to", "in", "on", "by", "and", "or"]
 )
@@ -150,11 +150,7 @@ class _Transformation:
             return []
         if isinstance(first, str):
             return self._finder().transform([first, *items] if once else sentence)
-        return (
-            iter(PhrasedCorpus(self, itertools.chain([first], items)))
-            if once
-            else PhrasedCorpus(self, sentence)
-        )
+        return iter(PhrasedCorpus(self, itertools.chain([first], items))) if once else PhrasedCorpus(self, sentence)
 
     def analyze_sentence(self, sentence: Iterable[str]) -> list[tuple[str, float | None]]:
         """The tokens that ``self[sentence]`` gives, each with its score, or None where it is no phrase."""
@@ -378,9 +374,7 @@ class Phrases(_Transformation):
     def _from_state(cls, state: Mapping[str, Any], scoring: Scorer | None) -> Self:
         scoring = state["scoring"] or scoring
         if scoring is None:
-            raise ValueError(
-                f"it needs its scoring function again: load(..., scoring={state['scoring_function']})"
-            )
+            raise ValueError(f"it needs its scoring function again: load(..., scoring={state['scoring_function']})")
         model = cls(
             min_count=_number(state, "min_count"),
             threshold=_number(state, "threshold"),
@@ -390,8 +384,9 @@ class Phrases(_Transformation):
             connector_words=_strings(state, "connector_words"),
         )
         model.corpus_word_count = _integer(state, "corpus_word_count")
-        for token in state["vocab"]:
-            model._counter.add_count(token, _integer(state["vocab"], token))
+        vocab = _mapping(state, "vocab")
+        for token in vocab:
+            model._counter.add_count(token, _integer(vocab, token))
         model._counter.min_reduce = _integer(state, "min_reduce")
         return model
 
@@ -426,7 +421,8 @@ class FrozenPhrases(_Transformation):
         return len(self._phrasegrams)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}<{len(self)} phrases, min_count={self.min_count}, threshold={self.threshold}>"
+        name = type(self).__name__
+        return f"{name}<{len(self)} phrases, min_count={self.min_count}, threshold={self.threshold}>"
 
     def _state(self) -> dict[str, Any]:
         return {**super()._state(), "phrasegrams": self._phrasegrams}
@@ -441,7 +437,8 @@ class FrozenPhrases(_Transformation):
         model.connector_words = frozenset(_strings(state, "connector_words"))
         if not isinstance(model.delimiter, str) or not model.delimiter:
             raise ValueError(f"delimiter is {model.delimiter!r}")
-        model._freeze({phrase: _number(state["phrasegrams"], phrase) for phrase in state["phrasegrams"]})
+        phrasegrams = _mapping(state, "phrasegrams")
+        model._freeze({phrase: _number(phrasegrams, phrase) for phrase in phrasegrams})
         return model
 
 
@@ -460,9 +457,7 @@ def _scorer(scoring: str | Scorer) -> Scorer:
     if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         return scoring
     if missing := [name for name in _PARAMETERS if name not in parameters]:
-        raise ValueError(
-            f"the scoring function must have the parameters {', '.join(_PARAMETERS)}; it lacks {missing}"
-        )
+        raise ValueError(f"the scoring function must have the parameters {', '.join(_PARAMETERS)}; it lacks {missing}")
     return scoring
 
 
@@ -480,6 +475,13 @@ def _integer(state: Mapping[str, Any], key: str) -> int:
     return value
 
 
+def _mapping(state: Mapping[str, Any], key: str) -> dict[str, Any]:
+    value = state[key]
+    if not isinstance(value, dict):
+        raise ValueError(f"{key} is no mapping")
+    return value
+
+
 def _strings(state: Mapping[str, Any], key: str) -> list[str]:
     value = state[key]
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
@@ -492,9 +494,7 @@ def _open_source(source: Any) -> "Corpus | None":
     from lexigrad.text.corpus import Corpus, as_corpus
 
     listed = isinstance(source, list | tuple) and bool(source)
-    if isinstance(source, Corpus | str | os.PathLike) or (
-        listed and isinstance(source[0], str | os.PathLike)
-    ):
+    if isinstance(source, Corpus | str | os.PathLike) or (listed and isinstance(source[0], str | os.PathLike)):
         corpus = as_corpus(source)
         return corpus if corpus.paths else None
     return None
@@ -504,9 +504,7 @@ def _sentences(source: Any) -> Iterable[Iterable[str]]:
     """The sentences of what is no file."""
     found = getattr(source, "sentences", source)
     if isinstance(found, bytes | bytearray | memoryview) or not isinstance(found, Iterable):
-        raise TypeError(
-            f"a corpus must be a path, several paths or an iterable of token lists, not {type(found).__name__}"
-        )
+        raise TypeError(f"a corpus must be a path, paths or an iterable of token lists, not {type(found).__name__}")
     return found
 
 
@@ -523,7 +521,7 @@ def _line_blocks(corpus: "Corpus") -> Iterator[memoryview]:
             parts: list[bytes] = []
             offset = 0
             first = file.read(_BLOCK).removeprefix(codecs.BOM_UTF8)
-            for block in itertools.chain([first], iter(lambda: file.read(_BLOCK), b"")):  # noqa: B023
+            for block in itertools.chain([first], iter(lambda: file.read(_BLOCK), b"")):
                 end = block.rfind(b"\n") + 1
                 if not end:
                     parts.append(block)
@@ -547,6 +545,6 @@ def _checked(block: memoryview, path: str, offset: int) -> memoryview:
     except UnicodeDecodeError as error:
         place = offset + error.start
         raise ValueError(
-            f"{path}: byte {place} is not valid UTF-8 ({error.reason}): convert the file, for instance with iconv"
+            f"{path}: byte {place} is not valid UTF-8: convert the file, for instance with iconv"
         ) from error
     return block

@@ -158,9 +158,7 @@ def select(
     """
     least = _least_count(counts, min_count, max_final_vocab)
     if len(counts) == 0:
-        raise ValueError(
-            "the corpus is empty: it has no words, so there is nothing to learn from; check its source"
-        )
+        raise ValueError("the corpus is empty: it has no words, so there is nothing to learn from; check its source")
     kept = _kept(counts, least, trim_rule)
     if len(kept) == 0:
         raise ValueError(
