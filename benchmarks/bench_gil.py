@@ -102,9 +102,7 @@ def main(argv: list[str]) -> None:
     measured: dict[str, list[float]] = {name: [] for name in PHASES}
     for _ in range(options.rounds):
         arguments = {"text": str(corpus.wiki().path)}
-        done = harness.run_child(
-            "benchmarks.bench_gil:count", arguments, threads=1, launcher=options.launcher
-        )
+        done = harness.run_child("benchmarks.bench_gil:count", arguments, threads=1, launcher=options.launcher)
         for name, phase in PHASES.items():
             measured[name] += [rate / 1e6 for rate in done[phase]]
     case = {"task": "count in a Python thread beside training, workers=1"}

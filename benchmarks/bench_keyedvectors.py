@@ -30,9 +30,7 @@ def prepare() -> dict[str, Path]:
 
     paths = {kind: corpus.directory() / f"vectors-{ROWS}x{DIM}.{kind}" for kind in ("bin", "txt")}
     if not all(path.exists() for path in paths.values()):
-        model = Word2Vec(
-            str(corpus.wiki().path), vector_size=DIM, sg=1, epochs=2, workers=2, **peers.SETTINGS
-        )
+        model = Word2Vec(str(corpus.wiki().path), vector_size=DIM, sg=1, epochs=2, workers=2, **peers.SETTINGS)
         vectors = KeyedVectors(DIM)
         vectors.add_vectors(model.wv.index_to_key[:ROWS], model.wv.vectors[:ROWS])
         for kind, path in paths.items():
@@ -111,9 +109,7 @@ def _by_hand(vectors: Any, words: list[str]) -> Callable[[], list[list[str]]]:
             scores[np.arange(len(block)), block] = -2
             best = np.argpartition(scores, -TOPN, axis=1)[:, -TOPN:]
             order = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1)
-            found += [
-                [vectors.index_to_key[i] for i in row] for row in np.take_along_axis(best, order, axis=1)
-            ]
+            found += [[vectors.index_to_key[i] for i in row] for row in np.take_along_axis(best, order, axis=1)]
         return found
 
     return ask
@@ -132,9 +128,7 @@ def compare(
         found[library] = done.get("found")
         return float(done["seconds"])
 
-    measured = harness.alternate(
-        options.rounds, {library: partial(seconds, library) for library in contenders}
-    )
+    measured = harness.alternate(options.rounds, {library: partial(seconds, library) for library in contenders})
     for library in contenders:
         _check_agreement(found[OURS], found[library], library)
     case = {"task": f"{task}, {ROWS:,} x {DIM}", "threads": threads}
@@ -146,9 +140,7 @@ def _check_agreement(ours: Any, theirs: Any, library: str) -> None:
     """Fewer than one neighbour in a hundred may differ: those whose cosines are equal but for rounding."""
     if ours is None:
         return
-    same = sum(
-        a == b for mine, other in zip(ours, theirs, strict=True) for a, b in zip(mine, other, strict=True)
-    )
+    same = sum(a == b for mine, other in zip(ours, theirs, strict=True) for a, b in zip(mine, other, strict=True))
     if same < 0.99 * len(ours) * TOPN:
         raise RuntimeError(f"ours and {library} agree on {same} of {len(ours) * TOPN} neighbours only")
 
@@ -164,9 +156,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--only", nargs="+", choices=list(tasks), help="tasks (all)")
     options = parser.parse_args(argv)
     if peers.GENSIM not in peers.available("sg-ns"):
-        parser.exit(
-            1, "gensim is not installed, and there is nothing else to compare with: pip install gensim\n"
-        )
+        parser.exit(1, "gensim is not installed, and there is nothing else to compare with: pip install gensim\n")
     paths = prepare()
     for name in options.only or tasks:
         task, function, contenders, kind = tasks[name]

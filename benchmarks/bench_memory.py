@@ -28,9 +28,7 @@ def measure(text: corpus.Text, dim: int, mode: str, threads: int, rounds: int, l
     pairs = []
     for _ in range(rounds):
         arguments = {"text": str(text.path), "dim": dim, "mode": mode, "threads": threads}
-        done = harness.run_child(
-            "benchmarks.bench_memory:train", arguments, threads=threads, launcher=launcher
-        )
+        done = harness.run_child("benchmarks.bench_memory:train", arguments, threads=threads, launcher=launcher)
         limit = done["words"] * dim * 4 * 2 + ALLOWANCE
         pairs.append((done["peak_bytes"] / 1e6, limit / 1e6))
     case = {"million tokens": round(text.tokens / 1e6), "mode": mode, "dim": dim, "threads": threads}

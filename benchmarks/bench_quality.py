@@ -64,15 +64,11 @@ def train_ours(text: str, mode: str, dim: int, alpha: float, seed: int, threads:
 
     settings = peers.objective(mode)._asdict() | peers.SETTINGS
     began = time.perf_counter()
-    model = Word2Vec(
-        text, vector_size=dim, alpha=alpha, seed=seed, workers=threads, epochs=EPOCHS, **settings
-    )
+    model = Word2Vec(text, vector_size=dim, alpha=alpha, seed=seed, workers=threads, epochs=EPOCHS, **settings)
     return {"seconds": time.perf_counter() - began, **evaluate(model.wv)}
 
 
-def train_peer(
-    peer: str, text: str, mode: str, dim: int, alpha: float, seed: int, threads: int
-) -> dict[str, Any]:
+def train_peer(peer: str, text: str, mode: str, dim: int, alpha: float, seed: int, threads: int) -> dict[str, Any]:
     from lexigrad import KeyedVectors
 
     with tempfile.TemporaryDirectory() as folder:
@@ -90,11 +86,7 @@ def plan(who: Sequence[str], options: argparse.Namespace) -> list[Row]:
     for seed in options.seeds:
         for mode in options.only:
             for peer in [name for name in who if name == OURS or name in peers.available(mode)]:
-                rates = (
-                    CBOW_RATES
-                    if mode.startswith("cbow") and peer == OURS
-                    else [peers.default_alpha(peer, mode)]
-                )
+                rates = CBOW_RATES if mode.startswith("cbow") and peer == OURS else [peers.default_alpha(peer, mode)]
                 for alpha in rates:
                     for dim in options.dim:
                         for threads in options.threads if peer == OURS else [max(options.threads)]:
@@ -112,9 +104,7 @@ def plan(who: Sequence[str], options: argparse.Namespace) -> list[Row]:
 def run_missing(runs: Iterable[Row], path: Path, launcher: str) -> None:
     """Make the runs that are not in the file, and add them to it."""
     text = str(corpus.wiki().path)
-    there = [
-        {name: row.get(name) for name in ("peer", "seed", "epochs", *Kind._fields)} for row in read(path)
-    ]
+    there = [{name: row.get(name) for name in ("peer", "seed", "epochs", *Kind._fields)} for row in read(path)]
     for run in runs:
         if {name: run.get(name) for name in ("peer", "seed", "epochs", *Kind._fields)} in there:
             continue
@@ -148,9 +138,7 @@ def group(rows: Iterable[Row]) -> dict[Kind, list[Row]]:
     for row in rows:
         groups[Kind(row["mode"], row["dim"], row["alpha"], row["peer"], row["threads"])].append(row)
     order = {mode: i for i, mode in enumerate(peers.MODES)}
-    return dict(
-        sorted(groups.items(), key=lambda item: (order[item[0].mode], item[0][1:3], item[0].who != OURS))
-    )
+    return dict(sorted(groups.items(), key=lambda item: (order[item[0].mode], item[0][1:3], item[0].who != OURS)))
 
 
 def deviation(rows: Sequence[Row], score: str) -> float:
@@ -182,9 +170,7 @@ def speeds() -> dict[tuple[str, int, str, int], float]:
 def report(rows: Sequence[Row]) -> list[str]:
     """The table: a line for each kind of run, with its speed and how ours compares."""
     rates, groups = speeds(), group(rows)
-    cells = [
-        ["mode", "dim", "rate", "trainer", "threads", "runs", *SCORES, "thousand words/s", "ours against it"]
-    ]
+    cells = [["mode", "dim", "rate", "trainer", "threads", "runs", *SCORES, "thousand words/s", "ours against it"]]
     for kind, runs in groups.items():
         scores = [_mean_and_deviation([row[score] for row in runs]) for score in SCORES]
         speed = rates.get((kind.mode, kind.dim, kind.who, kind.threads))
@@ -266,9 +252,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--dim", type=int, nargs="+", default=[100], help="dimensions (%(default)s)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], help="(%(default)s)")
     parser.add_argument("--run-peers", action="store_true", help="train the peers, too")
-    parser.add_argument(
-        "--peer-results", type=Path, metavar="FILE", help="JSON lines with the scores of peers"
-    )
+    parser.add_argument("--peer-results", type=Path, metavar="FILE", help="JSON lines with the scores of peers")
     parser.add_argument("--report", action="store_true", help="train nothing, only report")
     options = parser.parse_args(argv)
     path = RESULTS / "quality.jsonl"
@@ -281,7 +265,5 @@ def main(argv: list[str]) -> None:
     print("\n".join(lines))
     RESULTS.mkdir(parents=True, exist_ok=True)
     facts = ", ".join(f"{key} {value}" for key, value in harness.machine().items())
-    (RESULTS / "quality.md").write_text(
-        "\n".join(["# python -m benchmarks quality", "", facts, "", *lines]) + "\n"
-    )
+    (RESULTS / "quality.md").write_text("\n".join(["# python -m benchmarks quality", "", facts, "", *lines]) + "\n")
     draw(rows, RESULTS / "quality.png", max(options.threads))

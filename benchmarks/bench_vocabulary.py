@@ -63,9 +63,7 @@ def counting(threads: int, rounds: int, launcher: str) -> list[Comparison]:
     def seconds(function: str, arguments: dict[str, Any]) -> float:
         return float(harness.run_child(function, arguments, threads=threads, launcher=launcher)["seconds"])
 
-    contenders = {
-        OURS: partial(seconds, "benchmarks.bench_vocabulary:scan", {"text": text, "threads": threads})
-    }
+    contenders = {OURS: partial(seconds, "benchmarks.bench_vocabulary:scan", {"text": text, "threads": threads})}
     found = peers.available("cbow-ns")
     if peers.GENSIM in found:
         contenders[peers.GENSIM] = partial(seconds, "benchmarks.bench_vocabulary:gensim_scan", {"text": text})
@@ -84,9 +82,7 @@ def lists(threads: int, rounds: int, launcher: str) -> list[Comparison]:
 
     def run(as_lists: bool) -> float:
         arguments = {"text": text, "as_lists": as_lists, "epochs": LIST_EPOCHS, "threads": threads}
-        done = harness.run_child(
-            "benchmarks.bench_vocabulary:train", arguments, threads=threads, launcher=launcher
-        )
+        done = harness.run_child("benchmarks.bench_vocabulary:train", arguments, threads=threads, launcher=launcher)
         for part, taken in parts.items():
             taken.setdefault(OURS if as_lists else FROM_FILE, []).append(done[part])
         return float(done["whole"])
@@ -105,9 +101,7 @@ def lists(threads: int, rounds: int, launcher: str) -> list[Comparison]:
 
 
 def main(argv: list[str]) -> None:
-    parser = harness.parser(
-        "vocabulary", "Counting and encoding a corpus; training on token lists.", rounds=5
-    )
+    parser = harness.parser("vocabulary", "Counting and encoding a corpus; training on token lists.", rounds=5)
     parser.add_argument("--only", choices=["counting", "lists"], help="one of the two")
     options = parser.parse_args(argv)
     for line in peers.explain_absent():

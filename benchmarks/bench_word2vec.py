@@ -60,9 +60,7 @@ def against_peers(mode: str, dim: int, threads: int, options: argparse.Namespace
     case = {"mode": mode, "dim": dim}
     run = partial(measure, threads=threads, launcher=options.launcher)
     contenders = {
-        OURS: partial(
-            run, "benchmarks.bench_word2vec:rate", case | {"text": str(text.path), "tokens": text.tokens}
-        )
+        OURS: partial(run, "benchmarks.bench_word2vec:rate", case | {"text": str(text.path), "tokens": text.tokens})
     }
     for peer in [peer for peer in peers.available(mode) if not options.peers or peer in options.peers]:
         if peer == peers.GENSIM:
@@ -77,9 +75,7 @@ def against_peers(mode: str, dim: int, threads: int, options: argparse.Namespace
             }
             contenders[peer] = partial(run, "benchmarks.peers:program_rate", case | arguments)
     measured = harness.alternate(options.rounds, contenders)
-    return harness.compare(
-        measured, case | {"threads": threads}, "thousand words/s", targets=TARGETS.get((mode, dim))
-    )
+    return harness.compare(measured, case | {"threads": threads}, "thousand words/s", targets=TARGETS.get((mode, dim)))
 
 
 def scaling(mode: str, dim: int, options: argparse.Namespace) -> list[Comparison]:
@@ -88,18 +84,14 @@ def scaling(mode: str, dim: int, options: argparse.Namespace) -> list[Comparison
     case = {"mode": mode, "dim": dim}
     arguments = case | {"text": str(text.path), "tokens": text.tokens}
     run = partial(measure, "benchmarks.bench_word2vec:rate", arguments, launcher=options.launcher)
-    measured = harness.alternate(
-        options.rounds, {OURS: partial(run, threads=2), ONE_THREAD: partial(run, threads=1)}
-    )
+    measured = harness.alternate(options.rounds, {OURS: partial(run, threads=2), ONE_THREAD: partial(run, threads=1)})
     case["threads"] = 2
     return harness.compare(measured, case, "thousand words/s", targets={ONE_THREAD: TWO_THREADS})
 
 
 def main(argv: list[str]) -> None:
     parser = harness.parser("word2vec", "Training speed of Word2Vec beside its peers.")
-    parser.add_argument(
-        "--only", nargs="+", choices=peers.MODES, metavar="MODE", help="modes (those of the targets)"
-    )
+    parser.add_argument("--only", nargs="+", choices=peers.MODES, metavar="MODE", help="modes (those of the targets)")
     parser.add_argument("--dim", type=int, nargs="+", default=[100, 300], help="dimensions (%(default)s)")
     parser.add_argument("--peers", nargs="+", metavar="PEER", help="peers (all that are there)")
     parser.add_argument(
@@ -113,9 +105,7 @@ def main(argv: list[str]) -> None:
     options = parser.parse_args(argv)
     for line in peers.explain_absent():
         print(line)
-    cases = [
-        (mode, dim) for mode, dim in CASES if dim in options.dim and mode in (options.only or peers.MODES)
-    ]
+    cases = [(mode, dim) for mode, dim in CASES if dim in options.dim and mode in (options.only or peers.MODES)]
     for mode, dim in cases:
         if options.scaling:
             harness.record("word2vec", scaling(mode, dim, options))

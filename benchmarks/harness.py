@@ -121,9 +121,7 @@ def environment(threads: int) -> dict[str, str]:
     return kept | dict.fromkeys(_THREAD_SETTINGS, str(threads))
 
 
-def run_child(
-    function: str, arguments: Mapping[str, Any], *, threads: int, launcher: str = ""
-) -> dict[str, Any]:
+def run_child(function: str, arguments: Mapping[str, Any], *, threads: int, launcher: str = "") -> dict[str, Any]:
     """Call "module:function" in a fresh process; returns its dict, with ``peak_bytes`` added.
 
     Args:
@@ -151,9 +149,7 @@ def run_child(
 def parser(name: str, description: str, *, rounds: int = 3) -> argparse.ArgumentParser:
     """A parser with the options that all benchmarks have."""
     options = argparse.ArgumentParser(prog=f"python -m benchmarks {name}", description=description)
-    options.add_argument(
-        "--rounds", type=int, default=rounds, metavar="N", help="rounds to alternate in (%(default)s)"
-    )
+    options.add_argument("--rounds", type=int, default=rounds, metavar="N", help="rounds to alternate in (%(default)s)")
     options.add_argument(
         "--threads", type=int, nargs="+", default=[1, 2], metavar="N", help="thread counts (%(default)s)"
     )
@@ -220,9 +216,7 @@ def record(name: str, comparisons: Iterable[Comparison]) -> None:
 def markdown(name: str, rows: Sequence[Comparison]) -> str:
     """The report of a benchmark: what it ran on and a table for each kind of case."""
     facts = ", ".join(f"{key} {value}" for key, value in machine().items())
-    legend = (
-        "Medians (least - greatest); ratio: ours to the peer's, round by round, above 1 where ours is better."
-    )
+    legend = "Medians (least - greatest); ratio: ours to the peer's, round by round, above 1 where ours is better."
     lines = [f"# python -m benchmarks {name}", "", facts, "", legend]
     for columns in dict.fromkeys((tuple(row.case), row.unit) for row in rows):
         lines += ["", *table(row for row in rows if (tuple(row.case), row.unit) == columns)]

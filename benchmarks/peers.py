@@ -66,18 +66,14 @@ def explain_absent() -> list[str]:
         lines.append("gensim is not installed: its rows are skipped (pip install gensim)")
     for peer, (variable, name) in PROGRAMS.items():
         if not program(peer):
-            lines.append(
-                f"{peer} was not found: its rows are skipped (set {variable}, or put {name} on PATH)"
-            )
+            lines.append(f"{peer} was not found: its rows are skipped (set {variable}, or put {name} on PATH)")
     return lines
 
 
 # Timed; each returns a dict for child.py to print.
 
 
-def gensim_rate(
-    vocabulary: str, corpus: str, tokens: int, mode: str, dim: int, threads: int
-) -> dict[str, Any]:
+def gensim_rate(vocabulary: str, corpus: str, tokens: int, mode: str, dim: int, threads: int) -> dict[str, Any]:
     """Words a second of gensim's train() on a corpus of so many tokens, with the vocabulary of another."""
     model = _gensim_model(mode, dim, threads)
     model.build_vocab(corpus_file=vocabulary)
@@ -104,9 +100,7 @@ def gensim_train(
 def _gensim_model(mode: str, dim: int, threads: int, alpha: float = 0.025, seed: int = 1) -> Any:
     from gensim.models import Word2Vec
 
-    return Word2Vec(
-        vector_size=dim, workers=threads, alpha=alpha, seed=seed, **objective(mode)._asdict(), **SETTINGS
-    )
+    return Word2Vec(vector_size=dim, workers=threads, alpha=alpha, seed=seed, **objective(mode)._asdict(), **SETTINGS)
 
 
 def program_rate(
@@ -123,9 +117,7 @@ def program_rate(
     Args:
         stop_after: tokens after which the program is stopped.
     """
-    command = _command(
-        peer, corpus, os.devnull, mode, dim, threads, epochs=1, alpha=default_alpha(peer, mode)
-    )
+    command = _command(peer, corpus, os.devnull, mode, dim, threads, epochs=1, alpha=default_alpha(peer, mode))
     enough = min(100 * stop_after / tokens, _TRAINED_ON_ALL)
     first = last = (0.0, 0.0)  # time and percent
     with subprocess.Popen(command, stdout=subprocess.PIPE, bufsize=0) as process:

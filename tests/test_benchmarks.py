@@ -36,9 +36,7 @@ def test_rounds_alternate_and_every_other_one_is_reversed():
 
 
 def test_compare_pairs_ours_with_each_peer_by_round():
-    rows = harness.compare(
-        {OURS: [4.0, 6.0], "p": [2.0, 2.0], "q": [1.0, 3.0]}, {"dim": 3}, "x/s", targets={"q": 3}
-    )
+    rows = harness.compare({OURS: [4.0, 6.0], "p": [2.0, 2.0], "q": [1.0, 3.0]}, {"dim": 3}, "x/s", targets={"q": 3})
     assert [(row.peer, row.ratio.middle, row.target) for row in rows] == [("p", 2.5, None), ("q", 3.0, 3)]
 
 
@@ -115,9 +113,7 @@ def test_corpus_is_cut_at_the_token_and_kept(articles, tmp_path, monkeypatch):
         corpus.wiki(8)
 
 
-@pytest.mark.parametrize(
-    ("mode", "expected"), [("sg-ns", (1, 0, 5)), ("cbow-hs", (0, 1, 0)), ("sg-both", (1, 1, 5))]
-)
+@pytest.mark.parametrize(("mode", "expected"), [("sg-ns", (1, 0, 5)), ("cbow-hs", (0, 1, 0)), ("sg-both", (1, 1, 5))])
 def test_modes(mode, expected):
     assert peers.objective(mode) == expected
 
@@ -125,9 +121,7 @@ def test_modes(mode, expected):
 def fake_program(tmp_path, monkeypatch, lines):
     """A "word2vec.c" that prints progress."""
     script = tmp_path / "word2vec"
-    body = "\n".join(
-        f"print('\\rAlpha: 0.02  Progress: {line}%', flush=True); time.sleep(0.05)" for line in lines
-    )
+    body = "\n".join(f"print('\\rAlpha: 0.02  Progress: {line}%', flush=True); time.sleep(0.05)" for line in lines)
     script.write_text(f"#!{sys.executable}\nimport time\n{body}\n")
     script.chmod(0o755)
     monkeypatch.setenv("LEXIGRAD_WORD2VEC_C", str(script))
