@@ -161,7 +161,9 @@ def test_every_source_is_compiled():
 def test_no_paths_of_one_machine():
     """Nothing names a home or working directory; system paths that every Linux has are allowed."""
     suffixes = {".py", ".pyi", ".cpp", ".h", ".toml", ".txt", ".md", ".cmake", ".yml"}
-    files = [path for folder in ("cpp", "python", "tests", "benchmarks", "cmake") for path in (ROOT / folder).rglob("*")]
+    files = [
+        path for folder in ("cpp", "python", "tests", "benchmarks", "cmake") for path in (ROOT / folder).rglob("*")
+    ]
     files += [*ROOT.iterdir(), *(ROOT / ".ci").glob("*")]
     found = []
     for path in files:

@@ -534,8 +534,8 @@ class Word2Vec:
         expected = (len(self.wv), self.vector_size)
         if vectors.shape != expected or len(self._input.view) != len(self.wv):
             raise ValueError(
-                f"wv must hold the {len(self._input.view)} words of the vocabulary, with vectors of shape {expected}, not "
-                f"{len(self.wv)} words and {vectors.shape}: add words with build_vocab(..., update=True)"
+                f"wv must hold the {len(self._input.view)} words of the vocabulary, with vectors of shape {expected}, "
+                f"not {len(self.wv)} words and {vectors.shape}: add words with build_vocab(..., update=True)"
             )
         self._input = PaddedMatrix.of(vectors)
         self.wv.vectors = self._input.view
@@ -674,8 +674,36 @@ class Word2Vec:
         _check_rates(self.alpha, self.min_alpha)
 
 
-_SETTINGS = ["vector_size", "alpha", "window", "min_count", "max_vocab_size", "sample", "seed", "workers", "min_alpha", "sg", "hs", "negative", "ns_exponent", "cbow_mean", "epochs", "compute_loss", "max_final_vocab", "shrink_windows", "loss"]
-_STATE = ["corpus_count", "corpus_total_words", "train_count", "total_train_time", "epoch_losses", "_epochs_begun", "_loss_total"]
+_SETTINGS = [
+    "vector_size",
+    "alpha",
+    "window",
+    "min_count",
+    "max_vocab_size",
+    "sample",
+    "seed",
+    "workers",
+    "min_alpha",
+    "sg",
+    "hs",
+    "negative",
+    "ns_exponent",
+    "cbow_mean",
+    "epochs",
+    "compute_loss",
+    "max_final_vocab",
+    "shrink_windows",
+    "loss",
+]
+_STATE = [
+    "corpus_count",
+    "corpus_total_words",
+    "train_count",
+    "total_train_time",
+    "epoch_losses",
+    "_epochs_begun",
+    "_loss_total",
+]
 
 
 class _Kernel:
