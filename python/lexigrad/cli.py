@@ -84,7 +84,7 @@ def _train_word2vec(args: argparse.Namespace) -> int:
     from lexigrad.progress import bar
 
     if args.resume and not args.checkpoint:
-        raise ValueError("--resume needs --checkpoint FILE, the file to go on from")
+        args.parser.error("--resume needs --checkpoint FILE, the file to go on from")
     save = _saver(args.output, args.format)
     resuming = args.resume and os.path.exists(args.checkpoint)
     code = 0
