@@ -1,5 +1,6 @@
 """Word2Vec as its users see it: training, continuing, callbacks, files, bad input."""
 
+import copy
 import gzip
 import os
 import pickle
@@ -402,6 +403,16 @@ def test_save_and_load(corpus, objective, tmp_path):
     model.train(corpus)
     loaded.train(corpus)
     np.testing.assert_array_equal(loaded.wv.vectors, model.wv.vectors)
+
+
+def test_copies_are_independent(corpus):
+    model = small(corpus)
+    before = model.wv.vectors.copy()
+    for made in (copy.copy(model), copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        made.train(corpus)
+        assert (made.wv.vectors != before).any()
+        assert made.wv.most_similar("apple")
+        np.testing.assert_array_equal(model.wv.vectors, before)
 
 
 def test_load_refuses_what_is_not_a_model(corpus, tmp_path):

@@ -19,7 +19,7 @@ constexpr int kBlockColumns = 6;
 
 // scores[m * ld + k] = a[m] . b[k] for an R x C block. May write up to W - 1 floats past the block's last score.
 template <int R, int C>
-void score_block(const float* const* a, const float* const* b, std::size_t size, float* scores, int ld) {
+void score_block(const float* const* a, const float* const* b, std::size_t size, float* scores, std::ptrdiff_t ld) {
   constexpr int step = static_cast<int>(W);
   constexpr int padded = (R * C + step - 1) / step * step;
   F acc[padded] = {};
@@ -47,7 +47,7 @@ void score_block(const float* const* a, const float* const* b, std::size_t size,
   }
 }
 
-using ScoreBlock = void (*)(const float* const*, const float* const*, std::size_t, float*, int);
+using ScoreBlock = void (*)(const float* const*, const float* const*, std::size_t, float*, std::ptrdiff_t);
 
 template <int R>
 constexpr ScoreBlock score_blocks_of_rows[kBlockColumns] = {score_block<R, 1>, score_block<R, 2>, score_block<R, 3>,
@@ -70,7 +70,7 @@ INLINE void scores(const float* const* a, int M, const float* const* b, int N, s
     const int columns = smaller(kBlockColumns, N - k);
     for (int m = 0; m < M; m += kBlockRows) {
       const int rows = smaller(kBlockRows, M - m);
-      score_block_for(rows, columns)(a + m, b + k, size, scores + m * N + k, N);
+      score_block_for(rows, columns)(a + m, b + k, size, scores + static_cast<std::ptrdiff_t>(m) * N + k, N);
     }
   }
 }
@@ -79,7 +79,7 @@ INLINE void scores(const float* const* a, int M, const float* const* b, int N, s
 // step[m] may be a[m] itself. A row that stands twice among the a sees its first update at its second turn.
 template <int C>
 void update_block(const float* const* a, float* const* step, int M, float* const* b, std::size_t size, const float* g,
-                  int ld) {
+                  std::ptrdiff_t ld) {
   for (std::size_t i = 0; i < size; i += W) {
     F before[C], after[C];
 #pragma GCC unroll 8
@@ -100,7 +100,8 @@ void update_block(const float* const* a, float* const* step, int M, float* const
   }
 }
 
-using UpdateBlock = void (*)(const float* const*, float* const*, int, float* const*, std::size_t, const float*, int);
+using UpdateBlock = void (*)(const float* const*, float* const*, int, float* const*, std::size_t, const float*,
+                             std::ptrdiff_t);
 
 constexpr UpdateBlock update_blocks[kBlockColumns] = {update_block<1>, update_block<2>, update_block<3>,
                                                       update_block<4>, update_block<5>, update_block<6>};

@@ -12,7 +12,7 @@ namespace lexigrad::LEXIGRAD_ISA {
 namespace {
 
 constexpr std::int32_t kSentenceEnd = -1;
-constexpr std::int64_t kFarthestLook = 1 << 20;  // positions searched beyond a block for its windows' last words
+constexpr std::int64_t kFarthestLook = 1 << 20;  // a window's most words on a side, and the positions searched for them
 constexpr std::int64_t kRowsAhead = 6;           // how far ahead of the window a context row is prefetched
 
 bool kept(const Word2Vec& a, std::int64_t position) {
@@ -28,7 +28,11 @@ struct Words {
   bool valid;                // every id lies below the vocabulary's size
 };
 
-std::int64_t reach(const Word2Vec& a) { return a.window < a.size ? a.window : a.size; }
+// The most words that a window can have on a side.
+std::int64_t reach(const Word2Vec& a) {
+  const std::int64_t most = a.size < kFarthestLook ? a.size : kFarthestLook;
+  return a.window < most ? a.window : most;
+}
 
 Words gather(const Word2Vec& a, std::int64_t begin, std::int64_t end, std::int32_t* buffer) {
   const std::int64_t most = reach(a);

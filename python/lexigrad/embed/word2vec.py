@@ -1,6 +1,7 @@
 """Word2Vec: word vectors by skip-gram or CBOW (Mikolov et al. 2013), under gensim's names."""
 
 import contextlib
+import copy
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -583,6 +584,24 @@ class Word2Vec:
         likelihood /= likelihood.sum()
         best = np.argsort(-likelihood, kind="stable")[:topn]
         return [(self.wv.index_to_key[i], float(likelihood[i])) for i in best]
+
+    # Copies
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For ``copy`` and ``multiprocessing``: matrices without the padding, whose place in memory matters."""
+        self._adopt_replaced_vectors()
+        state = dict(self.__dict__)
+        for name in ("_input", "_output", "_nodes"):
+            state[name] = np.ascontiguousarray(state[name].view)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        for name in ("_input", "_output", "_nodes"):
+            setattr(self, name, PaddedMatrix.of(state[name]))
+        self.wv = copy.copy(self.wv)
+        self.wv.expandos = dict(self.wv.expandos)
+        self.wv.vectors = self._input.view
 
     # Files
 
