@@ -6,7 +6,10 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -268,6 +271,31 @@ def test_ctrl_c_saves_what_there_is(corpus: Path, tmp_path: Path) -> None:
     assert stopped.returncode == cli.INTERRUPTED
     assert len(KeyedVectors.load_word2vec_format(out, binary=True)) == 60
     assert len(vocabulary.read_text().splitlines()) == 60
+
+
+def test_interrupted_training_resumes(monkeypatch, corpus: Path, tmp_path: Path, capsys) -> None:
+    options = ["train", "word2vec", str(corpus), "--size", "8", "--workers", "1", "--epochs", "50"]
+    checkpoint = ["--checkpoint", str(tmp_path / "state"), "--resume"]
+    assert cli.main([*options, "-o", str(tmp_path / "whole.bin")]) == 0
+
+    @contextmanager
+    def interrupting_bar(quiet: bool) -> Iterator[Any]:
+        def hook(now: Progress) -> None:
+            if now.stage == "training" and now.epoch >= 20:
+                raise KeyboardInterrupt
+
+        yield hook
+
+    monkeypatch.setattr("lexigrad.progress.bar", interrupting_bar)
+    half = tmp_path / "half.bin"
+    assert cli.main([*options, "-o", str(half), *checkpoint]) == cli.INTERRUPTED
+    monkeypatch.undo()
+    assert half.read_bytes() != (tmp_path / "whole.bin").read_bytes()
+    assert cli.main([*options, "-o", str(half), *checkpoint]) == 0
+    assert half.read_bytes() == (tmp_path / "whole.bin").read_bytes()
+    assert cli.main([*options, "-o", str(half), *checkpoint]) == 0  # nothing is left to do
+    assert half.read_bytes() == (tmp_path / "whole.bin").read_bytes()
+    assert "--checkpoint" in fails(capsys, *options, "-o", half, "--resume")
 
 
 def test_ctrl_c_before_training_writes_nothing(monkeypatch, corpus: Path, tmp_path: Path, capsys) -> None:

@@ -9,14 +9,13 @@ import sys
 import textwrap
 import threading
 
+import lexigrad as lg
 import numpy as np
 import pytest
-
-import lexigrad as lg
 from lexigrad.text.vocabulary import RULE_DISCARD, RULE_KEEP
 
-FRUIT = "apple pear plum cherry grape".split()
-TOOLS = "hammer saw drill wrench pliers".split()
+FRUIT = ["apple", "pear", "plum", "cherry", "grape"]
+TOOLS = ["hammer", "saw", "drill", "wrench", "pliers"]
 OBJECTIVES = [
     {"sg": 1},
     {"sg": 0},
@@ -195,7 +194,7 @@ def test_update_keeps_what_was_learned(corpus):
 
 def test_limits_on_the_vocabulary(corpus):
     assert len(small(corpus, max_final_vocab=4).wv) <= 4
-    bounded = small(two_topics() + [["the", *FRUIT], *([f"once{i}"] for i in range(500))], max_vocab_size=50)
+    bounded = small([*two_topics(), *([f"once{i}"] for i in range(500))], max_vocab_size=50)
     assert len(bounded.wv) <= 60
     rules = {"the": RULE_DISCARD, "once": RULE_KEEP}
     model = small([*corpus, ["once"]], min_count=2, trim_rule=lambda word, count, least: rules.get(word, 0))
@@ -562,4 +561,3 @@ def test_gensim_reads_our_vectors_and_we_read_theirs(corpus, tmp_path):
         np.testing.assert_array_equal(theirs.vectors, model.wv.vectors)
         theirs.save_word2vec_format(tmp_path / "theirs", binary=binary)
         assert (tmp_path / "theirs").read_bytes() == (tmp_path / "ours").read_bytes()
-

@@ -7,10 +7,9 @@ import sys
 
 import numpy as np
 import pytest
-from oracles import word2vec as oracle
-
 from lexigrad import _core
 from lexigrad.embed.matrix import PaddedMatrix
+from oracles import word2vec as oracle
 
 
 def random_stream(rng, vocabulary, length, ends=0.1):

@@ -17,6 +17,7 @@ from lexigrad import __version__, _core
 if TYPE_CHECKING:
     from lexigrad.embed.keyedvectors import KeyedVectors
     from lexigrad.embed.word2vec import Word2Vec
+    from lexigrad.progress import Hook
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
@@ -80,35 +81,17 @@ def _say(text: str) -> None:
 
 def _train_word2vec(args: argparse.Namespace) -> int:
     from lexigrad.embed.callbacks import TrainingInterrupted
-    from lexigrad.embed.word2vec import Word2Vec
     from lexigrad.progress import bar
 
+    if args.resume and not args.checkpoint:
+        raise ValueError("--resume needs --checkpoint FILE, the file to go on from")
     save = _saver(args.output, args.format)
+    resuming = args.resume and os.path.exists(args.checkpoint)
     code = 0
     start = time.perf_counter()
     with bar(args.quiet) as hook:
         try:
-            model = Word2Vec(
-                args.corpus,
-                vector_size=args.size,
-                window=args.window,
-                min_count=args.min_count,
-                max_vocab_size=args.max_vocab_size,
-                max_final_vocab=args.max_final_vocab,
-                sample=args.sample,
-                sg=int(args.sg),
-                hs=int(args.hs),
-                negative=_negative_samples(args),
-                ns_exponent=args.ns_exponent,
-                loss="softmax" if args.softmax else None,
-                alpha=args.alpha,
-                min_alpha=args.min_alpha,
-                epochs=args.epochs,
-                workers=args.workers or _core.num_threads(),
-                seed=args.seed,
-                compute_loss=hook is not None,
-                progress=hook,
-            )
+            model = _resumed_word2vec(args, hook) if resuming else _new_word2vec(args, hook)
         except TrainingInterrupted as interrupt:
             model, code = interrupt.model, INTERRUPTED
     seconds = time.perf_counter() - start
@@ -119,11 +102,52 @@ def _train_word2vec(args: argparse.Namespace) -> int:
         _say(f"lexigrad: interrupted: what was trained until then is in {args.output}")
     elif not args.quiet:
         words = model.corpus_total_words * args.epochs
-        _say(
-            f"{len(model.wv):,} words, {model.wv.vector_size} dimensions -> {args.output} "
-            f"({seconds:.1f} s, {words / seconds:,.0f} words/s)"
-        )
+        rate = "" if resuming else f", {words / seconds:,.0f} words/s"
+        _say(f"{len(model.wv):,} words, {model.wv.vector_size} dimensions -> {args.output} ({seconds:.1f} s{rate})")
     return code
+
+
+def _new_word2vec(args: argparse.Namespace, hook: "Hook | None") -> "Word2Vec":
+    from lexigrad.embed.word2vec import Word2Vec
+
+    return Word2Vec(
+        args.corpus,
+        vector_size=args.size,
+        window=args.window,
+        min_count=args.min_count,
+        max_vocab_size=args.max_vocab_size,
+        max_final_vocab=args.max_final_vocab,
+        sample=args.sample,
+        sg=int(args.sg),
+        hs=int(args.hs),
+        negative=_negative_samples(args),
+        ns_exponent=args.ns_exponent,
+        loss="softmax" if args.softmax else None,
+        alpha=args.alpha,
+        min_alpha=args.min_alpha,
+        epochs=args.epochs,
+        workers=args.workers or _core.num_threads(),
+        seed=args.seed,
+        compute_loss=hook is not None,
+        progress=hook,
+        checkpoint=args.checkpoint,
+        checkpoint_seconds=args.checkpoint_minutes * 60,
+    )
+
+
+def _resumed_word2vec(args: argparse.Namespace, hook: "Hook | None") -> "Word2Vec":
+    """Go on from the checkpoint, with the settings that it holds."""
+    from lexigrad.embed.word2vec import Word2Vec
+
+    model = Word2Vec.load(args.checkpoint)
+    if model.training_unfinished:
+        model.resume(
+            args.corpus,
+            progress=hook,
+            checkpoint=args.checkpoint,
+            checkpoint_seconds=args.checkpoint_minutes * 60,
+        )
+    return model
 
 
 def _negative_samples(args: argparse.Namespace) -> int:
@@ -455,6 +479,15 @@ def _add_train(commands: Any) -> None:
     training.add_argument("--min-alpha", type=float, default=1e-4, metavar="X", help="last learning rate (1e-4)")
     training.add_argument("--seed", type=int, default=1, metavar="N", help="one worker and one seed: one result (1)")
     _add_workers(training)
+    training.add_argument("--checkpoint", metavar="FILE", help="save the state of the training here now and then")
+    training.add_argument(
+        "--checkpoint-minutes", type=float, default=10.0, metavar="X", help="minutes between checkpoints (10)"
+    )
+    training.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on from the checkpoint, if there is one, with its settings; the corpus must be the same",
+    )
 
 
 def _add_queries(commands: Any) -> None:

@@ -116,7 +116,8 @@ class Word2Vec:
         loss: "softmax" for the exact softmax over the vocabulary in place of ``hs`` and ``negative``; its cost grows
             with the vocabulary.
         progress: called now and then with a :class:`lexigrad.progress.Progress`.
-        checkpoint: a file to which the state is saved every ``checkpoint_seconds``; see :meth:`resume`.
+        checkpoint: a file to which the state is saved every ``checkpoint_seconds``, on Ctrl-C and at the end, and
+            from which ``Word2Vec.load(checkpoint).resume(corpus)`` goes on.
         checkpoint_seconds: seconds between checkpoints.
         hashfxn, sorted_vocab, null_word, batch_words, comment: taken so that gensim code runs; without effect.
 
@@ -434,6 +435,11 @@ class Word2Vec:
                 )
             return self._train(stream, tuple(callbacks), progress, checkpoint, checkpoint_seconds)
 
+    @property
+    def training_unfinished(self) -> bool:
+        """Whether the last call of ``train`` was interrupted, so that :meth:`resume` can finish it."""
+        return self._run is not None and not self._run.done
+
     def _start_run(self, stream: TokenStream, epochs: int, start: float, end: float, scale: float) -> None:
         self._run = _Run(epochs, start, end, scale, self._epochs_begun, len(stream.ids))
         self.train_count += 1
@@ -477,6 +483,8 @@ class Word2Vec:
         except StopTraining:
             self._run = None
         except KeyboardInterrupt as interrupt:
+            if checkpoint is not None:
+                self.save(checkpoint)
             raise TrainingInterrupted(self) from interrupt
         finally:
             self.total_train_time += time.monotonic() - began
@@ -526,8 +534,8 @@ class Word2Vec:
         expected = (len(self.wv), self.vector_size)
         if vectors.shape != expected or len(self._input.view) != len(self.wv):
             raise ValueError(
-                f"wv must hold the {len(self._input.view)} words of the vocabulary, with vectors of shape {expected}, not "
-                f"{len(self.wv)} words and {vectors.shape}: add words with build_vocab(..., update=True)"
+                f"wv must hold the {len(self._input.view)} words of the vocabulary, with vectors of shape {expected}, "
+                f"not {len(self.wv)} words and {vectors.shape}: add words with build_vocab(..., update=True)"
             )
         self._input = PaddedMatrix.of(vectors)
         self.wv.vectors = self._input.view
@@ -666,11 +674,36 @@ class Word2Vec:
         _check_rates(self.alpha, self.min_alpha)
 
 
-_SETTINGS = (
-    "vector_size alpha window min_count max_vocab_size sample seed workers min_alpha sg hs negative ns_exponent "
-    "cbow_mean epochs compute_loss max_final_vocab shrink_windows loss"
-).split()
-_STATE = "corpus_count corpus_total_words train_count total_train_time epoch_losses _epochs_begun _loss_total".split()
+_SETTINGS = [
+    "vector_size",
+    "alpha",
+    "window",
+    "min_count",
+    "max_vocab_size",
+    "sample",
+    "seed",
+    "workers",
+    "min_alpha",
+    "sg",
+    "hs",
+    "negative",
+    "ns_exponent",
+    "cbow_mean",
+    "epochs",
+    "compute_loss",
+    "max_final_vocab",
+    "shrink_windows",
+    "loss",
+]
+_STATE = [
+    "corpus_count",
+    "corpus_total_words",
+    "train_count",
+    "total_train_time",
+    "epoch_losses",
+    "_epochs_begun",
+    "_loss_total",
+]
 
 
 class _Kernel:
