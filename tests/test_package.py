@@ -9,9 +9,8 @@ import tomllib
 from importlib import metadata
 from pathlib import Path
 
-import pytest
-
 import lexigrad
+import pytest
 from lexigrad import _core
 
 LEVELS = ["baseline", "avx2", "avx512"]

@@ -63,7 +63,7 @@ struct Word2Vec {
   Outputs outputs;
   std::int64_t window;
   bool shrink_windows, skip_gram, mean, compute_loss;
-  std::uint64_t key;          // of the random numbers: a mix of seed and epoch
+  std::uint64_t key;           // of the random numbers: a mix of seed and epoch
   std::int64_t longest_block;  // the largest end - begin of a call
 };
 
@@ -112,7 +112,8 @@ struct Kernels {
   int width;        // floats in a vector register
   void (*row_dots)(const RowDots&, std::int64_t begin, std::int64_t end);
   std::size_t (*word2vec_workspace)(const Word2Vec&);  // bytes of 64-byte aligned, zeroed memory that a thread needs
-  void (*word2vec)(const Word2Vec&, std::int64_t begin, std::int64_t end, float alpha, void* workspace, TrainingTotals&);
+  void (*word2vec)(const Word2Vec&, std::int64_t begin, std::int64_t end, float alpha, void* workspace,
+                   TrainingTotals&);
   void (*row_norms)(const RowNorms&, std::int64_t begin, std::int64_t end);
   void (*quantise_rows)(const QuantiseRows&, std::int64_t begin, std::int64_t end);
   void (*screen)(const Screen&, std::int64_t begin, std::int64_t end);

@@ -31,9 +31,9 @@ struct Arena {
 
 // The input side of a step.
 struct Inputs {
-  int count;       // M
+  int count;        // M
   const float** a;  // the rows
-  float** step;    // where each row's gradient step is added: the row itself, or a row of its own
+  float** step;     // where each row's gradient step is added: the row itself, or a row of its own
 };
 
 // What a step needs besides the model.
@@ -153,7 +153,8 @@ INLINE void draw_negative_samples(const Outputs& o, std::int32_t word, Stream& r
 }
 
 INLINE void train_negative_sampling(const Outputs& o, const NegativeSamples& samples, const Inputs& in,
-                                    std::size_t size, float alpha, bool compute_loss, StepBuffers& s, TrainingTotals& totals) {
+                                    std::size_t size, float alpha, bool compute_loss, StepBuffers& s,
+                                    TrainingTotals& totals) {
   for (int k = 0; k < samples.count; ++k) {
     s.b[k] = o.rows + samples.ids[k] * o.stride;
     s.row_labels[k] = k == 0;
@@ -199,8 +200,8 @@ INLINE void train_softmax(const Outputs& o, std::int32_t word, const Inputs& in,
     }
     if (compute_loss) {
       const float wide = static_cast<float>(total);
-      totals.loss += static_cast<double>(highest) - static_cast<double>(target) +
-                     static_cast<double>(log(splat(wide))[0]);
+      totals.loss +=
+          static_cast<double>(highest) - static_cast<double>(target) + static_cast<double>(log(splat(wide))[0]);
     }
     const float scale = -alpha / static_cast<float>(total);
     for (int k = 0; k < V; ++k) x[k] *= scale;

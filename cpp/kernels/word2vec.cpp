@@ -23,7 +23,7 @@ bool kept(const Word2Vec& a, std::int64_t position) {
 
 // The kept words of a block and of the sentence around it as far as a window reaches.
 struct Words {
-  std::int32_t* ids;  // kSentenceEnd between sentences, before the first word and after the last
+  std::int32_t* ids;         // kSentenceEnd between sentences, before the first word and after the last
   std::int64_t first, last;  // [first, last) are the block's own
   bool valid;                // every id lies below the vocabulary's size
 };
@@ -71,7 +71,7 @@ Words gather(const Word2Vec& a, std::int64_t begin, std::int64_t end, std::int32
 
 // One centre and all that can be known of it before its turn.
 struct Centre {
-  std::int64_t at;  // index in Words, words.last when there is none left
+  std::int64_t at;         // index in Words, words.last when there is none left
   std::int64_t low, high;  // the window: [low, high) without `at`
   NegativeSamples samples;
 };
@@ -204,7 +204,8 @@ void train_cbow(const Word2Vec& a, const Words& words, const Centre& centre, flo
   }
 }
 
-void word2vec(const Word2Vec& a, std::int64_t begin, std::int64_t end, float alpha, void* workspace, TrainingTotals& totals) {
+void word2vec(const Word2Vec& a, std::int64_t begin, std::int64_t end, float alpha, void* workspace,
+              TrainingTotals& totals) {
   Arena arena{static_cast<char*>(workspace)};
   Workspace w = take_workspace(a, arena);
   *w.step.probe = F{};

@@ -1,6 +1,4 @@
 // Corpora to streams of ids on several threads, against one thread; meant to run under ThreadSanitizer as well.
-#include "core/encoding.h"
-
 #include <unistd.h>
 
 #include <cstdio>
@@ -12,6 +10,7 @@
 #include <vector>
 
 #include "check.h"
+#include "core/encoding.h"
 
 namespace {
 
@@ -32,7 +31,7 @@ std::string random_text(unsigned seed, int words) {
   for (int i = 0; i < words; ++i) {
     const unsigned kind = random() % 40;
     const unsigned number = random() % 300 * (random() % 300) / 100;
-    text += kind == 0 ? std::string(17 + number % 90, 'x') + std::to_string(number)
+    text += kind == 0   ? std::string(17 + number % 90, 'x') + std::to_string(number)
             : kind == 1 ? "naïve" + std::to_string(number)
                         : "w" + std::to_string(number);
     text += spaces[random() % 3 ? 0 : random() % std::size(spaces)];
@@ -208,7 +207,8 @@ void test_tokenizer() {
       }
       breaks += c == '\n';
     }
-    for (std::size_t i = 0; i < words.size; ++i) got.push_back(text.substr(words.starts[i], words.ends[i] - words.starts[i]));
+    for (std::size_t i = 0; i < words.size; ++i)
+      got.push_back(text.substr(words.starts[i], words.ends[i] - words.starts[i]));
     CHECK(got == expected);
     CHECK(words.breaks.size() == breaks);
   }

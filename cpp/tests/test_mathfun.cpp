@@ -1,11 +1,10 @@
 // exp, log, sigmoid and softplus against libm in float64. Compiled once per instruction set.
-#include "kernels/mathfun.h"
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "check.h"
+#include "kernels/mathfun.h"
 #include "runs_here.h"
 
 namespace lexigrad::LEXIGRAD_ISA {

@@ -1,6 +1,4 @@
 // The thread pool; meant to run under ThreadSanitizer as well.
-#include "core/parallel.h"
-
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,6 +9,7 @@
 #include <vector>
 
 #include "check.h"
+#include "core/parallel.h"
 
 namespace {
 
@@ -91,7 +90,8 @@ void test_several_callers() {
   std::vector<std::thread> callers;
   for (int caller = 0; caller < 6; ++caller) {
     callers.emplace_back([caller] {
-      for (int round = 0; round < 300; ++round) check_each_once(1 + (round * 7 + caller) % 40, 1 + (round + caller) % 5);
+      for (int round = 0; round < 300; ++round)
+        check_each_once(1 + (round * 7 + caller) % 40, 1 + (round + caller) % 5);
     });
   }
   for (auto& caller : callers) caller.join();

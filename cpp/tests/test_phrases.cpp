@@ -1,12 +1,11 @@
 // Counting phrases on two threads against one; meant to run under ThreadSanitizer as well.
-#include "core/phrases.h"
-
 #include <random>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "check.h"
+#include "core/phrases.h"
 
 namespace {
 

@@ -1,6 +1,4 @@
 // The small products of a training step against plain loops in float64. Compiled once per instruction set.
-#include "kernels/products.h"
-
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -8,6 +6,7 @@
 #include <vector>
 
 #include "check.h"
+#include "kernels/products.h"
 #include "runs_here.h"
 
 namespace lexigrad::LEXIGRAD_ISA {

@@ -1,6 +1,4 @@
 // The similarity kernels on every instruction set, and the search on any number of threads, against plain loops.
-#include "core/similarity.h"
-
 #include <algorithm>
 #include <cmath>
 #include <random>
@@ -8,6 +6,7 @@
 #include <vector>
 
 #include "check.h"
+#include "core/similarity.h"
 #include "levels.h"
 
 namespace {
@@ -96,12 +95,13 @@ void test_codes(const Kernels& k) {
       std::mt19937 random(3);
       std::vector<std::int16_t> queries(count * m.width);
       for (std::int64_t q = 0; q < count; ++q) {
-        for (std::int64_t d = 0; d < size; ++d) queries[q * m.width + d] = static_cast<std::int16_t>(random() % 2001) - 1000;
+        for (std::int64_t d = 0; d < size; ++d)
+          queries[q * m.width + d] = static_cast<std::int16_t>(random() % 2001) - 1000;
       }
       const std::vector<float> units(count, 0.001f), weights(count, 1.5f), bars(count, 0.01f);
       std::vector<std::int64_t> passed(count * kScreenRows), passes(count, -1);
-      const Screen screen{m.codes.data(),  m.width,        m.scales.data(), m.errors.data(), queries.data(), count,
-                          units.data(),    weights.data(), bars.data(),     passed.data(),   passes.data()};
+      const Screen screen{m.codes.data(), m.width,        m.scales.data(), m.errors.data(), queries.data(), count,
+                          units.data(),   weights.data(), bars.data(),     passed.data(),   passes.data()};
       for (const auto& [begin, end] : {std::pair{0, 64}, std::pair{64, 70}, std::pair{3, 4}, std::pair{1, 20}}) {
         k.screen(screen, begin, end);
         for (std::int64_t q = 0; q < count; ++q) {
@@ -134,10 +134,10 @@ Found find(const Matrix& m, const std::vector<float>& queries, std::int64_t topn
     offsets.push_back(static_cast<std::int64_t>(excluded.size()));
   }
   Found found{std::vector<std::int64_t>(count * topn), std::vector<float>(count * topn)};
-  find_neighbours(m.searched(),
-                  {queries.data(), count, excluded.data(), offsets.data(), topn, found.indices.data(),
-                   found.scores.data()},
-                  threads);
+  find_neighbours(
+      m.searched(),
+      {queries.data(), count, excluded.data(), offsets.data(), topn, found.indices.data(), found.scores.data()},
+      threads);
   return found;
 }
 

@@ -41,7 +41,8 @@ struct Setting {
 };
 
 constexpr std::int64_t kBlock = 32;
-constexpr float kAlpha = 0.001f;  // wide windows over two words take 64 times 21 such steps at once: no more, or they diverge
+constexpr float kAlpha =
+    0.001f;  // wide windows over two words take 64 times 21 such steps at once: no more, or they diverge
 
 // A stream whose sentences end now and then, and just before, at and after the blocks' borders.
 std::vector<std::int32_t> stream(std::int32_t vocabulary, std::mt19937& random) {
@@ -153,7 +154,8 @@ void check_setting(const std::vector<Kernels>& all, const Setting& s) {
   CHECK(std::isfinite(expected.totals.loss) && expected.totals.loss >= 0);
   CHECK(expected.totals.kept > 0 && expected.totals.predictions > 0);
   if (s.vocabulary > 1 && !s.locked) {
-    CHECK(std::memcmp(expected.input.get(), untrained.input.get(), sizeof(float) * s.vocabulary * expected.stride) != 0);
+    CHECK(std::memcmp(expected.input.get(), untrained.input.get(), sizeof(float) * s.vocabulary * expected.stride) !=
+          0);
   }
   for (std::size_t level = 0; level < all.size(); ++level) {
     Model model(s);
@@ -181,10 +183,10 @@ void test_settings(const std::vector<Kernels>& all) {
     for (const std::int32_t vocabulary : {1, 2, 50}) {
       for (const std::int64_t window : {1, 5, 100}) {
         for (const bool skip_gram : {false, true}) {
-          for (const Objective& o : {Objective{5, false, false}, Objective{20, false, false},
-                                     Objective{0, true, false}, Objective{5, true, false}, Objective{0, false, true}}) {
+          for (const Objective& o : {Objective{5, false, false}, Objective{20, false, false}, Objective{0, true, false},
+                                     Objective{5, true, false}, Objective{0, false, true}}) {
             ++turn;  // the other switches take turns
-            const Setting s{size,          vocabulary,    window,        skip_gram,  turn % 2 == 0,  turn % 3 != 0,
+            const Setting s{size,          vocabulary,   window,     skip_gram,      turn % 2 == 0, turn % 3 != 0,
                             turn % 4 == 0, turn % 5 < 2, o.negative, o.hierarchical, o.softmax};
             check_setting(all, s);
           }
@@ -229,8 +231,8 @@ void test_divergence(const std::vector<Kernels>& all) {
     for (const float bad : {INFINITY, NAN}) {
       for (const int objective : {0, 1, 2}) {
         for (const bool skip_gram : {false, true}) {
-          Model model({16, 50, 5, skip_gram, true, true, false, false, objective == 0 ? 5 : 0, objective == 1,
-                       objective == 2});
+          Model model(
+              {16, 50, 5, skip_gram, true, true, false, false, objective == 0 ? 5 : 0, objective == 1, objective == 2});
           model.input[model.tokens[1] < 0 ? model.tokens[2] * 16 : model.tokens[1] * 16] = bad;
           model.train(kernels);
           CHECK(model.totals.diverged);
