@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from lexigrad import __version__, cli
 from lexigrad.embed.keyedvectors import KeyedVectors
 from lexigrad.embed.word2vec import Word2Vec

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from lexigrad.text import Corpus, as_corpus, scan
 
 

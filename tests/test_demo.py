@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from lexigrad import demo
 from lexigrad.text import builtin
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from lexigrad.text import Vocabulary, as_corpus, count, encode, scan, select
 from lexigrad.text import encoding as module
 from oracles import vocabulary as oracle

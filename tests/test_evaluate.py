@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from lexigrad import KeyedVectors
 from lexigrad.embed import evaluate
 

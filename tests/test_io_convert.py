@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 from bad_files import VECTORS, WORDS, mutations, outcome, pickles, quiet, refused, same
+
 from lexigrad.io.convert import FORMATS, convert, detect_format, format_of_name, read_vectors, write_vectors
 from lexigrad.io.safetensors import read_safetensors, write_safetensors
 from lexigrad.io.vector_file import pack_words

@@ -7,6 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 from bad_files import VECTORS, WORDS, agree, gzipped, mutations, outcome, pickles, put, quiet, refused, same
+
 from lexigrad.io import blocks
 from lexigrad.io.glove import read_glove, write_glove
 from oracles import vector_file as oracle

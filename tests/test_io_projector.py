@@ -5,6 +5,7 @@ import os
 import numpy as np
 import pytest
 from bad_files import VECTORS, WORDS, gzipped, mutations, outcome, pickles, put, quiet, refused, same
+
 from lexigrad.io.projector import projector_paths, read_projector, write_projector
 
 NUMBERS = "".join("\t".join(map(str, row)) + "\n" for row in VECTORS).encode()
@@ -52,6 +53,7 @@ def test_counts_and_words_with_spaces(tmp_path):
 def test_gensim_writes_the_same_bytes(prefix, tmp_path):
     pytest.importorskip("gensim")
     from gensim.scripts.word2vec2tensor import word2vec2tensor
+
     from lexigrad.io.word2vec import write_word2vec
 
     write_word2vec(tmp_path / "w", WORDS, VECTORS)

@@ -7,6 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 from bad_files import HUGE, VECTORS, mutations, outcome, pickles, put, refused
+
 from lexigrad.io import safetensors as module
 from lexigrad.io.safetensors import read_safetensors, write_safetensors
 

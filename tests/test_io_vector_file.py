@@ -2,9 +2,10 @@
 
 from decimal import Decimal
 
-import lexigrad
 import numpy as np
 import pytest
+
+import lexigrad
 from lexigrad import _core
 from lexigrad.io import blocks
 from lexigrad.io.vector_file import (

@@ -24,6 +24,7 @@ from bad_files import (
     refused,
     same,
 )
+
 from lexigrad.io import blocks
 from lexigrad.io.word2vec import read_counts, read_word2vec, write_word2vec
 from oracles import vector_file as oracle

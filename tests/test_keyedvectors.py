@@ -6,9 +6,10 @@ import subprocess
 import sys
 import warnings
 
-import lexigrad
 import numpy as np
 import pytest
+
+import lexigrad
 from lexigrad import KeyedVectors
 from oracles import similarity as oracle
 

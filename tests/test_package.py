@@ -9,8 +9,9 @@ import tomllib
 from importlib import metadata
 from pathlib import Path
 
-import lexigrad
 import pytest
+
+import lexigrad
 from lexigrad import _core
 
 LEVELS = ["baseline", "avx2", "avx512"]

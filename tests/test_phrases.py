@@ -8,6 +8,7 @@ import random
 from pathlib import Path
 
 import pytest
+
 from lexigrad.text.phrases import (
     ENGLISH_CONNECTOR_WORDS,
     FrozenPhrases,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from lexigrad.embed.keyedvectors import KeyedVectors
 from lexigrad.plot import place_labels, plot_vectors, project
 

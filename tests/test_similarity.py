@@ -7,6 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
+
 from lexigrad import _core
 from oracles import similarity as oracle
 

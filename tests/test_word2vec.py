@@ -10,9 +10,10 @@ import sys
 import textwrap
 import threading
 
-import lexigrad as lg
 import numpy as np
 import pytest
+
+import lexigrad as lg
 from lexigrad.text.vocabulary import RULE_DISCARD, RULE_KEEP
 
 FRUIT = ["apple", "pear", "plum", "cherry", "grape"]

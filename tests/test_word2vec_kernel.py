@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+
 from lexigrad import _core
 from lexigrad.embed.matrix import PaddedMatrix
 from oracles import word2vec as oracle
