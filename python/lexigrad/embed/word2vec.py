@@ -4,8 +4,8 @@ import contextlib
 import copy
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from typing import Any, Literal
 
 import numpy as np
@@ -15,59 +15,19 @@ from lexigrad import _core
 from lexigrad.embed.callbacks import StopTraining, TrainingInterrupted
 from lexigrad.embed.keyedvectors import KeyedVectors
 from lexigrad.embed.matrix import Matrix, PaddedMatrix
+from lexigrad.embed.training import Run, check_rates, epoch_key, one_source, vocabulary_progress, whole
 from lexigrad.io.safetensors import read_safetensors, write_safetensors
 from lexigrad.io.vector_file import pack_words, unpack_words
-from lexigrad.progress import Progress
+from lexigrad.progress import Hook, Progress
 from lexigrad.text.corpus import Corpus, CorpusSource, as_corpus
 from lexigrad.text.encoding import TokenStream, count, encode, scan
 from lexigrad.text.vocabulary import TrimRule, Vocabulary, WordCounts, select, update
-
-ProgressHook = Callable[[Progress], None]
 
 _FORMAT = "lexigrad.Word2Vec"
 _VERSION = 1
 _CALL_SECONDS = 0.25  # what one call of the kernel is sized for: Ctrl-C, progress and checkpoints wait that long
 _LONGEST_BLOCK = 4096
 _BLOCK_FLOPS = 1e9  # a block of the corpus is at most about a tenth of a second of work
-
-
-@dataclass
-class _Run:
-    """Where training stands: all that must be known to go on to the same result."""
-
-    epochs: int
-    start_alpha: float
-    end_alpha: float
-    scale: float  # length that the learning rate's schedule sees, relative to the stream's
-    first_key: int  # random numbers of epoch e belong to first_key + e
-    stream_length: int
-    epoch: int = 0
-    position: int = 0
-    epoch_loss: float = 0.0
-    epoch_predictions: int = 0
-
-    @property
-    def done(self) -> bool:
-        return self.epoch >= self.epochs
-
-    @property
-    def epoch_alpha(self) -> float:
-        """The learning rate at the beginning of the epoch."""
-        return self.start_alpha - (self.start_alpha - self.end_alpha) * self.epoch / self.epochs
-
-    @property
-    def alpha_step(self) -> float:
-        """How much the learning rate falls with each token of the stream."""
-        return (self.start_alpha - self.end_alpha) / self.epochs / max(1.0, self.stream_length * self.scale)
-
-    @property
-    def least_alpha(self) -> float:
-        return min(self.start_alpha, self.end_alpha)
-
-    @property
-    def alpha(self) -> float:
-        """The learning rate now."""
-        return max(self.least_alpha, self.epoch_alpha - self.alpha_step * self.position)
 
 
 class Word2Vec:
@@ -165,27 +125,27 @@ class Word2Vec:
         shrink_windows: bool = True,
         *,
         loss: Literal["softmax"] | None = None,
-        progress: ProgressHook | None = None,
+        progress: Hook | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
         checkpoint_seconds: float = 600.0,
     ) -> None:
         del hashfxn, null_word, sorted_vocab, batch_words, comment
-        self.vector_size = _whole("vector_size", vector_size, 1)
+        self.vector_size = whole("vector_size", vector_size, 1)
         self.alpha = float(alpha)
         self.min_alpha = float(min_alpha)
-        self.window = _whole("window", window, 1)
-        self.min_count = _whole("min_count", min_count, 0)
+        self.window = whole("window", window, 1)
+        self.min_count = whole("min_count", min_count, 0)
         self.max_vocab_size = max_vocab_size
         self.max_final_vocab = max_final_vocab
         self.sample = float(sample)
         self.seed = int(seed)
-        self.workers = _whole("workers", workers, 1)
+        self.workers = whole("workers", workers, 1)
         self.sg = int(bool(sg))
         self.hs = int(bool(hs))
-        self.negative = _whole("negative", negative, 0)
+        self.negative = whole("negative", negative, 0)
         self.ns_exponent = float(ns_exponent)
         self.cbow_mean = int(bool(cbow_mean))
-        self.epochs = _whole("epochs", epochs, 1)
+        self.epochs = whole("epochs", epochs, 1)
         self.compute_loss = bool(compute_loss)
         self.shrink_windows = bool(shrink_windows)
         self.loss = loss
@@ -202,9 +162,9 @@ class Word2Vec:
         self._nodes = PaddedMatrix(0, self.vector_size)
         self._epochs_begun = 0
         self._loss_total = 0.0
-        self._run: _Run | None = None
+        self._run: Run | None = None
 
-        source = _one_source(sentences, corpus_file)
+        source = one_source(sentences, corpus_file)
         if source is None:
             return
         corpus = as_corpus(source)
@@ -226,7 +186,7 @@ class Word2Vec:
         keep_raw_vocab: bool = False,
         trim_rule: TrimRule | None = None,
         *,
-        progress: ProgressHook | None = None,
+        progress: Hook | None = None,
     ) -> None:
         """Count a corpus and make the vocabulary and the first vectors.
 
@@ -238,7 +198,7 @@ class Word2Vec:
             progress_per, keep_raw_vocab: taken so that gensim code runs; without effect.
         """
         del progress_per, keep_raw_vocab
-        source = _one_source(corpus_iterable, corpus_file)
+        source = one_source(corpus_iterable, corpus_file)
         if source is None:
             raise TypeError("build_vocab needs a corpus: corpus_iterable or corpus_file")
         counts = count(
@@ -246,7 +206,7 @@ class Word2Vec:
             max_vocab_size=self.max_vocab_size,
             trim_rule=trim_rule,
             workers=self.workers,
-            on_progress=_vocabulary_progress(progress),
+            on_progress=vocabulary_progress(progress),
         )
         self._take_counts(counts, update, trim_rule)
 
@@ -320,10 +280,10 @@ class Word2Vec:
 
     @contextlib.contextmanager
     def _vocabulary_and_stream(
-        self, corpus: Corpus, trim_rule: TrimRule | None, progress: ProgressHook | None
+        self, corpus: Corpus, trim_rule: TrimRule | None, progress: Hook | None
     ) -> Iterator[TokenStream]:
         """Counting and encoding for the constructor: in one pass, unless ``max_vocab_size`` bounds the counting."""
-        on_progress = _vocabulary_progress(progress)
+        on_progress = vocabulary_progress(progress)
         if self.max_vocab_size is not None:
             counts = count(
                 corpus,
@@ -359,7 +319,7 @@ class Word2Vec:
         compute_loss: bool | None = None,
         callbacks: Iterable[Any] = (),
         *,
-        progress: ProgressHook | None = None,
+        progress: Hook | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
         checkpoint_seconds: float = 600.0,
     ) -> tuple[int, int]:
@@ -382,25 +342,25 @@ class Word2Vec:
             RuntimeError: there is no vocabulary yet.
         """
         del word_count, queue_factor, report_delay
-        source = _one_source(corpus_iterable, corpus_file)
+        source = one_source(corpus_iterable, corpus_file)
         if source is None:
             raise TypeError("train needs a corpus: corpus_iterable or corpus_file")
         if len(self.wv) == 0:
             raise RuntimeError("there is no vocabulary yet: call build_vocab before train")
         if compute_loss is not None:
             self.compute_loss = bool(compute_loss)
-        passes = _whole("epochs", self.epochs if epochs is None else epochs, 1)
+        passes = whole("epochs", self.epochs if epochs is None else epochs, 1)
         first = self.alpha if start_alpha is None else float(start_alpha)
         last = self.min_alpha if end_alpha is None else float(end_alpha)
-        _check_rates(first, last)
+        check_rates(first, last)
         with encode(
-            as_corpus(source), self._vocabulary(), workers=self.workers, on_progress=_vocabulary_progress(progress)
+            as_corpus(source), self._vocabulary(), workers=self.workers, on_progress=vocabulary_progress(progress)
         ) as stream:
             scale = 1.0
             if total_words is not None:
-                scale = _whole("total_words", total_words, 1) / max(1, stream.raw_words)
+                scale = whole("total_words", total_words, 1) / max(1, stream.raw_words)
             elif total_examples is not None:
-                scale = _whole("total_examples", total_examples, 1) / max(1, stream.sentences)
+                scale = whole("total_examples", total_examples, 1) / max(1, stream.sentences)
             self._start_run(stream, passes, first, last, scale)
             return self._train(stream, tuple(callbacks), progress, checkpoint, checkpoint_seconds)
 
@@ -409,7 +369,7 @@ class Word2Vec:
         corpus: CorpusSource,
         callbacks: Iterable[Any] = (),
         *,
-        progress: ProgressHook | None = None,
+        progress: Hook | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
         checkpoint_seconds: float = 600.0,
     ) -> tuple[int, int]:
@@ -427,7 +387,7 @@ class Word2Vec:
         if self._run is None or self._run.done:
             raise RuntimeError("no training is unfinished: call train")
         with encode(
-            as_corpus(corpus), self._vocabulary(), workers=self.workers, on_progress=_vocabulary_progress(progress)
+            as_corpus(corpus), self._vocabulary(), workers=self.workers, on_progress=vocabulary_progress(progress)
         ) as stream:
             if len(stream.ids) != self._run.stream_length:
                 raise ValueError(
@@ -442,7 +402,7 @@ class Word2Vec:
         return self._run is not None and not self._run.done
 
     def _start_run(self, stream: TokenStream, epochs: int, start: float, end: float, scale: float) -> None:
-        self._run = _Run(epochs, start, end, scale, self._epochs_begun, len(stream.ids))
+        self._run = Run(epochs, start, end, scale, self._epochs_begun, len(stream.ids))
         self.train_count += 1
         self.epoch_losses = []
         self._loss_total = 0.0
@@ -451,7 +411,7 @@ class Word2Vec:
         self,
         stream: TokenStream,
         callbacks: Sequence[Any],
-        progress: ProgressHook | None,
+        progress: Hook | None,
         checkpoint: str | os.PathLike[str] | None,
         checkpoint_seconds: float,
     ) -> tuple[int, int]:
@@ -496,7 +456,7 @@ class Word2Vec:
             self.save(checkpoint)
         return kept, stream.raw_words * (run.epoch - first_epoch)
 
-    def _end_epoch(self, run: _Run) -> None:
+    def _end_epoch(self, run: Run) -> None:
         if self.compute_loss:
             self.epoch_losses.append(run.epoch_loss / run.epoch_predictions if run.epoch_predictions else 0.0)
             self._loss_total += run.epoch_loss
@@ -513,7 +473,7 @@ class Word2Vec:
                 f"sg={self.sg}); begin again with a smaller alpha"
             )
 
-    def _progress(self, run: _Run, stream: TokenStream, seconds: float) -> Progress:
+    def _progress(self, run: Run, stream: TokenStream, seconds: float) -> Progress:
         fraction = run.position / max(1, run.stream_length)
         loss = run.epoch_loss / run.epoch_predictions if self.compute_loss and run.epoch_predictions else float("nan")
         return Progress(
@@ -672,7 +632,7 @@ class Word2Vec:
         run = state.pop("run")
         for name in _STATE:
             setattr(model, name, state[name])
-        model._run = _Run(**run) if run else None
+        model._run = Run(**run) if run else None
         return model
 
     # Checks
@@ -690,7 +650,7 @@ class Word2Vec:
             raise ValueError(f"sample must be 0 or above, not {self.sample}")
         if not np.isfinite(self.ns_exponent):
             raise ValueError(f"ns_exponent must be finite, not {self.ns_exponent}")
-        _check_rates(self.alpha, self.min_alpha)
+        check_rates(self.alpha, self.min_alpha)
 
 
 _SETTINGS = [
@@ -756,7 +716,7 @@ class _Kernel:
             "compute_loss": model.compute_loss,
         }
 
-    def advance(self, run: _Run) -> int:
+    def advance(self, run: Run) -> int:
         """Train the next blocks of the epoch; returns the words kept by subsampling."""
         begin = run.position
         end = min(run.stream_length, begin + self.blocks * self.block)
@@ -768,7 +728,7 @@ class _Kernel:
             alpha=run.epoch_alpha,
             alpha_step=run.alpha_step,
             min_alpha=run.least_alpha,
-            key=_epoch_key(self.seed, run.first_key + run.epoch),
+            key=epoch_key(self.seed, run.first_key + run.epoch),
             **self.fixed,
         )
         seconds = max(time.monotonic() - started, 1e-6)
@@ -802,52 +762,3 @@ def _lock_factors(factors: NDArray[Any], size: int) -> NDArray[np.float32] | Non
     if (factors == 1).all():
         return None
     return np.ascontiguousarray(np.broadcast_to(factors, size))
-
-
-def _epoch_key(seed: int, epoch: int) -> int:
-    """64 bits that no other seed and epoch has (SplitMix64's mixing function on each in turn)."""
-    return _mix(_mix(seed & _MASK) + epoch & _MASK)
-
-
-_MASK = (1 << 64) - 1
-
-
-def _mix(z: int) -> int:
-    z = (z + 0x9E3779B97F4A7C15) & _MASK
-    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
-    return z ^ (z >> 31)
-
-
-def _vocabulary_progress(progress: ProgressHook | None) -> Callable[[int, int | None, int], None] | None:
-    if progress is None:
-        return None
-    began = time.monotonic()
-
-    def report(done: int, total: int | None, words: int) -> None:
-        nan = float("nan")
-        expected = int(words * total / done) if total and done else 0
-        progress(Progress(0, 1, words, expected, nan, nan, time.monotonic() - began, "vocabulary"))
-
-    return report
-
-
-def _one_source(iterable: CorpusSource | None, file: str | os.PathLike[str] | None) -> CorpusSource | None:
-    if iterable is not None and file is not None:
-        raise TypeError("give the corpus once: as token lists or as corpus_file, not both")
-    return iterable if file is None else file
-
-
-def _whole(name: str, value: Any, least: int) -> int:
-    try:
-        number = int(value)
-    except (TypeError, ValueError, OverflowError):
-        number = least - 1
-    if number < least or number != value or number > 2**62:
-        raise ValueError(f"{name} must be a whole number of at least {least}, not {value!r}")
-    return number
-
-
-def _check_rates(start: float, end: float) -> None:
-    if not (start > 0 and end >= 0 and np.isfinite(start) and np.isfinite(end)):
-        raise ValueError(f"learning rates must be above 0, and finite, not {start} falling to {end}")
