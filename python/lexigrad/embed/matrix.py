@@ -31,10 +31,9 @@ class PaddedMatrix:
         matrix.view[:] = values
         return matrix
 
-    def grown(self, added: Matrix) -> "PaddedMatrix":
-        """A copy with further rows (added, size) at the end."""
+    def grown(self, added: int) -> "PaddedMatrix":
+        """A copy with further rows of zeros at the end."""
         rows, size = self.view.shape
-        matrix = PaddedMatrix(rows + len(added), size)
-        matrix.view[:rows] = self.view
-        matrix.view[rows:] = added
+        matrix = PaddedMatrix(rows + added, size)
+        matrix.padded[:rows] = self.padded
         return matrix

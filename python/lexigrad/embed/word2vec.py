@@ -1,10 +1,9 @@
 """Word2Vec: word vectors by skip-gram or CBOW (Mikolov et al. 2013), under gensim's names."""
 
-import contextlib
 import copy
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any, Literal
 
@@ -27,6 +26,7 @@ _FORMAT = "lexigrad.Word2Vec"
 _VERSION = 1
 _CALL_SECONDS = 0.25  # what one call of the kernel is sized for: Ctrl-C, progress and checkpoints wait that long
 _LONGEST_BLOCK = 4096
+_ROWS_DRAWN = 1024  # first vectors made at a time
 _BLOCK_FLOPS = 1e9  # a block of the corpus is at most about a tenth of a second of work
 
 
@@ -168,7 +168,10 @@ class Word2Vec:
         if source is None:
             return
         corpus = as_corpus(source)
-        with self._vocabulary_and_stream(corpus, trim_rule, progress) as stream:
+        vocabulary, stream = self._encode_new(corpus, trim_rule, progress)
+        with stream:
+            self._take_vocabulary(vocabulary)
+            del vocabulary
             self._start_run(stream, self.epochs, self.alpha, self.min_alpha, 1.0)
             self._train(stream, tuple(callbacks), progress, checkpoint, checkpoint_seconds)
 
@@ -201,14 +204,7 @@ class Word2Vec:
         source = one_source(corpus_iterable, corpus_file)
         if source is None:
             raise TypeError("build_vocab needs a corpus: corpus_iterable or corpus_file")
-        counts = count(
-            as_corpus(source),
-            max_vocab_size=self.max_vocab_size,
-            trim_rule=trim_rule,
-            workers=self.workers,
-            on_progress=vocabulary_progress(progress),
-        )
-        self._take_counts(counts, update, trim_rule)
+        self._take_counts(self._count(as_corpus(source), trim_rule, progress), update, trim_rule)
 
     def build_vocab_from_freq(
         self,
@@ -223,24 +219,32 @@ class Word2Vec:
         self._take_counts(WordCounts.from_frequencies(word_freq, corpus_count or 0), update, trim_rule)
 
     def _take_counts(self, counts: WordCounts, updating: bool, trim_rule: TrimRule | None) -> None:
-        limits: dict[str, Any] = {
-            "min_count": self.min_count,
-            "max_final_vocab": self.max_final_vocab,
-            "trim_rule": trim_rule,
-        }
         if not updating:
-            self._take_vocabulary(select(counts, **limits))
+            self._take_vocabulary(select(counts, **self._limits(trim_rule)))
         elif len(self.wv) == 0:
             raise RuntimeError("there is no vocabulary to update yet: call build_vocab without update=True first")
         else:
-            self._extend_vocabulary(update(self._vocabulary(), counts, **limits))
+            self._extend_vocabulary(update(self._vocabulary(), counts, **self._limits(trim_rule)))
+
+    def _count(self, corpus: Corpus, trim_rule: TrimRule | None, progress: Hook | None) -> WordCounts:
+        return count(
+            corpus,
+            max_vocab_size=self.max_vocab_size,
+            trim_rule=trim_rule,
+            workers=self.workers,
+            on_progress=vocabulary_progress(progress),
+        )
+
+    def _limits(self, trim_rule: TrimRule | None) -> dict[str, Any]:
+        return {"min_count": self.min_count, "max_final_vocab": self.max_final_vocab, "trim_rule": trim_rule}
 
     def _vocabulary(self) -> Vocabulary:
         return Vocabulary(self.wv.index_to_key, self.wv.expandos["count"])
 
     def _take_vocabulary(self, vocabulary: Vocabulary) -> None:
         size = len(vocabulary)
-        self._input = PaddedMatrix.of(self._first_vectors(size))
+        self._input = PaddedMatrix(size, self.vector_size)
+        self._draw_first_vectors(0)
         self._output = PaddedMatrix(size if self.negative or self.loss else 0, self.vector_size)
         self._nodes = PaddedMatrix(max(size - 1, 0) if self.hs else 0, self.vector_size)
         self._epochs_begun = 0
@@ -250,57 +254,50 @@ class Word2Vec:
     def _extend_vocabulary(self, vocabulary: Vocabulary) -> None:
         self._adopt_replaced_vectors()
         added = len(vocabulary) - len(self.wv)
-        first = self._first_vectors(len(vocabulary))[len(self.wv) :]
-        nothing = np.zeros((added, self.vector_size), np.float32)
-        self._input = self._input.grown(first)
+        self._input = self._input.grown(added)
+        self._draw_first_vectors(len(self.wv))
         if self.negative or self.loss:
-            self._output = self._output.grown(nothing)
+            self._output = self._output.grown(added)
         if self.hs:
-            self._nodes = self._nodes.grown(nothing)
+            self._nodes = self._nodes.grown(added)
         if len(self.wv.vectors_lockf) > 1:
             self.wv.vectors_lockf = np.append(self.wv.vectors_lockf, np.ones(added, np.float32))
         self._run = None
         self._set_words(vocabulary)
 
-    def _first_vectors(self, size: int) -> Matrix:
-        """Uniform in (-1 / vector_size, 1 / vector_size), as gensim draws them."""
-        vectors = np.random.default_rng(self.seed).random((size, self.vector_size), dtype=np.float32)
-        vectors *= 2.0
-        vectors -= 1.0
-        vectors /= self.vector_size
-        return vectors
+    def _draw_first_vectors(self, known: int) -> None:
+        """Rows from ``known`` on become uniform in (-1 / vector_size, 1 / vector_size), as gensim draws them."""
+        random = np.random.default_rng(self.seed)
+        size = len(self._input.view)
+        for begin in range(0, size, _ROWS_DRAWN):
+            block = random.random((min(_ROWS_DRAWN, size - begin), self.vector_size), dtype=np.float32)
+            block *= 2.0
+            block -= 1.0
+            block /= self.vector_size
+            fresh = max(known - begin, 0)
+            self._input.view[begin + fresh : begin + len(block)] = block[fresh:]
 
     def _set_words(self, vocabulary: Vocabulary) -> None:
-        self.wv.index_to_key = list(vocabulary.words)
-        self.wv.key_to_index = dict(vocabulary.index)
+        self.wv.index_to_key = vocabulary.words
+        self.wv.key_to_index = vocabulary.index
         self.wv.vectors = self._input.view
         self.wv.expandos["count"] = np.array(vocabulary.counts)
         self.corpus_count = vocabulary.sentences
         self.corpus_total_words = vocabulary.raw_words
 
-    @contextlib.contextmanager
-    def _vocabulary_and_stream(
+    def _encode_new(
         self, corpus: Corpus, trim_rule: TrimRule | None, progress: Hook | None
-    ) -> Iterator[TokenStream]:
-        """Counting and encoding for the constructor: in one pass, unless ``max_vocab_size`` bounds the counting."""
-        on_progress = vocabulary_progress(progress)
+    ) -> tuple[Vocabulary, TokenStream]:
+        """Counting and encoding for the constructor: in one pass, unless ``max_vocab_size`` bounds the counting.
+
+        What the pass needed is freed on return, so that its tables and the matrices are not there at the same time.
+        """
         if self.max_vocab_size is not None:
-            counts = count(
-                corpus,
-                max_vocab_size=self.max_vocab_size,
-                trim_rule=trim_rule,
-                workers=self.workers,
-                on_progress=on_progress,
-            )
-            self._take_counts(counts, False, trim_rule)
-            with encode(corpus, self._vocabulary(), workers=self.workers) as stream:
-                yield stream
-            return
-        with scan(corpus, workers=self.workers, on_progress=on_progress) as scanned:
-            self._take_counts(scanned.counts, False, trim_rule)
-            with scanned.finish(self._vocabulary()) as stream:
-                del scanned
-                yield stream
+            vocabulary = select(self._count(corpus, trim_rule, progress), **self._limits(trim_rule))
+            return vocabulary, encode(corpus, vocabulary, workers=self.workers)
+        with scan(corpus, workers=self.workers, on_progress=vocabulary_progress(progress)) as scanned:
+            vocabulary = select(scanned.counts, **self._limits(trim_rule))
+            return vocabulary, scanned.finish(vocabulary)
 
     # Training
 
