@@ -573,3 +573,23 @@ def test_gensim_reads_our_vectors_and_we_read_theirs(corpus, tmp_path):
         np.testing.assert_array_equal(theirs.vectors, model.wv.vectors)
         theirs.save_word2vec_format(tmp_path / "theirs", binary=binary)
         assert (tmp_path / "theirs").read_bytes() == (tmp_path / "ours").read_bytes()
+
+
+@pytest.mark.parametrize("window", [20, 50, 100])
+def test_wide_windows_over_few_words_converge(window):
+    """The steps of a window's many equal pairs are taken together: too many at once would overshoot."""
+    rng = np.random.default_rng(0)
+    baskets = [[f"w{i}" for i in rng.integers(0, 5, 200)] for _ in range(100)]
+    model = lg.Word2Vec(
+        baskets,
+        vector_size=20,
+        min_count=1,
+        sample=0,
+        sg=1,
+        window=window,
+        epochs=5,
+        workers=1,
+        seed=1,
+        compute_loss=True,
+    )
+    assert model.epoch_losses[-1] < 2.6  # what there is to learn: words are independent, so the best is near 2.5

@@ -9,7 +9,7 @@ import numpy as np
 
 MASK = (1 << 64) - 1
 GOLDEN = 0x9E3779B97F4A7C15
-MOST_ROWS = 64  # input rows of one step
+MOST_ROWS = 16  # input rows of one step
 MOST_DIRECT = 6  # with at most so many output rows skip-gram updates its input rows one after the other, in place
 
 
