@@ -225,7 +225,7 @@ def draw(rows: Sequence[Row], path: Path, threads: int) -> None:
         )
     for kind in unknown:
         print("not in the picture, its speed is unknown:", *kind)
-    for label, style in [
+    legend: list[tuple[str, dict[str, Any]]] = [
         *((who, {"color": colour, "marker": "o"}) for who, colour in colours.items()),
         *((mode, {"color": "black", "marker": shape}) for mode, shape in shapes.items()),
         ("larger: dim 300", {"color": "black", "marker": "."}),
@@ -233,7 +233,8 @@ def draw(rows: Sequence[Row], path: Path, threads: int) -> None:
             "white: a rate other than the default",
             {"color": "black", "marker": "o", "markerfacecolor": "white"},
         ),
-    ]:
+    ]
+    for label, style in legend:
         axes.plot([], [], linestyle="none", label=label, **style)
     axes.set_xscale("log")
     axes.set_xlabel(f"words a second, {threads} thread{'s' if threads > 1 else ''}")

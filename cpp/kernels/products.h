@@ -11,9 +11,11 @@ namespace lexigrad::LEXIGRAD_ISA {
 namespace {
 
 #if defined(__AVX512F__) || defined(__aarch64__)
-constexpr int kBlockRows = 4;  // 32 registers: 24 accumulators, 4 rows, 1 column
+constexpr int kBlockRows = 4;       // 32 registers: 24 accumulators, 4 rows, 1 column
+constexpr int kUpdateColumns = 12;  // 12 columns before and 12 after
 #else
 constexpr int kBlockRows = 2;  // 16 registers: 12 accumulators, 2 rows, 1 column
+constexpr int kUpdateColumns = 6;
 #endif
 constexpr int kBlockColumns = 6;
 
@@ -82,12 +84,12 @@ void update_block(const float* const* a, float* const* step, int M, float* const
                   std::ptrdiff_t ld) {
   for (std::size_t i = 0; i < size; i += W) {
     F before[C], after[C];
-#pragma GCC unroll 8
+#pragma GCC unroll 12
     for (int k = 0; k < C; ++k) before[k] = after[k] = load(b[k] + i);
     for (int m = 0; m < M; ++m) {
       const F x = load(a[m] + i);
       F y = load(step[m] + i);
-#pragma GCC unroll 8
+#pragma GCC unroll 12
       for (int k = 0; k < C; ++k) {
         const F gradient = splat(g[m * ld + k]);
         y += gradient * before[k];
@@ -95,7 +97,7 @@ void update_block(const float* const* a, float* const* step, int M, float* const
       }
       store(step[m] + i, y);
     }
-#pragma GCC unroll 8
+#pragma GCC unroll 12
     for (int k = 0; k < C; ++k) store(b[k] + i, after[k]);
   }
 }
@@ -103,15 +105,21 @@ void update_block(const float* const* a, float* const* step, int M, float* const
 using UpdateBlock = void (*)(const float* const*, float* const*, int, float* const*, std::size_t, const float*,
                              std::ptrdiff_t);
 
-constexpr UpdateBlock update_blocks[kBlockColumns] = {update_block<1>, update_block<2>, update_block<3>,
-                                                      update_block<4>, update_block<5>, update_block<6>};
+constexpr UpdateBlock update_blocks[] = {
+    update_block<1>, update_block<2>, update_block<3>, update_block<4>,  update_block<5>,  update_block<6>,
+#if defined(__AVX512F__) || defined(__aarch64__)
+    update_block<7>, update_block<8>, update_block<9>, update_block<10>, update_block<11>, update_block<12>,
+#endif
+};
 
-// The same for any N. With N > kBlockColumns step[m] must not be a[m].
+// The same for any N, in blocks of about equal width. With N > kBlockColumns step[m] must not be a[m].
 INLINE void update(const float* const* a, float* const* step, int M, float* const* b, int N, std::size_t size,
                    const float* g) {
-  for (int k = 0; k < N; k += kBlockColumns) {
-    const int columns = smaller(kBlockColumns, N - k);
+  const int blocks = (N + kUpdateColumns - 1) / kUpdateColumns;
+  for (int k = 0, left = blocks; left > 0; --left) {
+    const int columns = (N - k + left - 1) / left;
     update_blocks[columns - 1](a, step, M, b + k, size, g + k, N);
+    k += columns;
   }
 }
 

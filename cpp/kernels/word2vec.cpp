@@ -13,7 +13,8 @@ namespace {
 
 constexpr std::int32_t kSentenceEnd = -1;
 constexpr std::int64_t kFarthestLook = 1 << 20;  // a window's most words on a side, and the positions searched for them
-constexpr std::int64_t kRowsAhead = 6;           // how far ahead of the window a context row is prefetched
+constexpr std::int64_t kRowsAhead = 6;           // how far ahead of its turn a context row is prefetched
+constexpr std::int64_t kPathsAhead = 3;          // and a path through the Huffman tree
 
 bool kept(const Word2Vec& a, std::int64_t position) {
   if (!a.keep) return true;
@@ -101,6 +102,26 @@ INLINE void prefetch_row(const float* row, std::int64_t size) {
   for (std::int64_t i = 0; i < size; i += 16) prefetch_write(row + i);
 }
 
+// A path's place is in one table, its nodes in another, and their rows in a third: each is asked for in time for the
+// next. The rows of the tree's top are always at hand.
+INLINE void prefetch_path(const Word2Vec& a, const Words& words, std::int64_t at) {
+  constexpr std::int64_t kTop = 6;
+  const Outputs& o = a.outputs;
+  const std::int64_t* offsets = o.path_offsets + words.ids[at];
+  for (std::int64_t k = offsets[0] + kTop; k < offsets[1]; ++k) {
+    prefetch_row(o.nodes + o.path_nodes[k] * o.stride, a.padded_size);
+  }
+  if (at + kRowsAhead >= words.last) return;
+  const std::int32_t near = words.ids[at + kPathsAhead], far = words.ids[at + kRowsAhead];
+  if (far >= 0) prefetch_read(o.path_offsets + far);
+  if (near < 0) return;
+  const std::int64_t begin = o.path_offsets[near];
+  for (std::int64_t k = 0; k < 32; k += 16) {
+    prefetch_read(o.path_nodes + begin + k);
+    prefetch_read(o.path_labels + begin + k);
+  }
+}
+
 // Finds the next centre at or after `at`, draws its window and its negative samples and asks for the rows that they
 // need, so that memory works on them while the centre before is trained.
 INLINE void prepare(const Word2Vec& a, const Words& words, std::int64_t at, Stream& random, Centre& centre) {
@@ -124,6 +145,7 @@ INLINE void prepare(const Word2Vec& a, const Words& words, std::int64_t at, Stre
       prefetch_row(a.outputs.rows + centre.samples.ids[k] * a.outputs.stride, a.padded_size);
     }
   }
+  if (a.outputs.hierarchical) prefetch_path(a, words, at);
   const std::int64_t ahead = at + kRowsAhead;
   if (ahead < words.last && words.ids[ahead] >= 0) prefetch_row(a.input + words.ids[ahead] * a.stride, a.padded_size);
 }

@@ -24,7 +24,8 @@ from lexigrad.text.vocabulary import TrimRule, Vocabulary, WordCounts, select, u
 
 _FORMAT = "lexigrad.Word2Vec"
 _VERSION = 1
-_CALL_SECONDS = 0.25  # what one call of the kernel is sized for: Ctrl-C, progress and checkpoints wait that long
+_CALL_SECONDS = 0.1  # what one call of the kernel is sized for: Ctrl-C, progress and checkpoints wait that long
+_LOOK_BACK = 1 << 18  # tokens before a call's first whose memory is given back again: windows may have looked there
 _LONGEST_BLOCK = 4096
 _ROWS_DRAWN = 1024  # first vectors made at a time
 _BLOCK_FLOPS = 1e9  # a block of the corpus is at most about a tenth of a second of work
@@ -729,7 +730,7 @@ class _Kernel:
             **self.fixed,
         )
         seconds = max(time.monotonic() - started, 1e-6)
-        self.stream.release(begin, end)
+        self.stream.release(begin - _LOOK_BACK, end)
         run.position = end
         run.epoch_loss += done["loss"]
         run.epoch_predictions += int(done["predictions"])
