@@ -66,8 +66,6 @@ class StringTable {
 
 using Words = std::span<const std::string_view>;
 
-using Words = std::span<const std::string_view>;
-
 // What a phrase is made of: the delimiter, and the words that may stand inside a phrase but not at its ends.
 class PhraseShape {
  public:
