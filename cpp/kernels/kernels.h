@@ -57,7 +57,7 @@ struct Word2Vec {
   std::int64_t size;
   float* input;  // (vocabulary, stride) input vectors v; rows 64-byte aligned and zero past the vector's size
   std::int64_t stride;
-  std::int64_t padded_size;   // the vector's size rounded up to 16 floats
+  std::int64_t padded_size;   // the vector's size rounded up to `width` floats
   const float* lock;          // (vocabulary) factors on the input vectors' updates, or null
   const std::uint32_t* keep;  // (vocabulary) an occurrence stays when 32 random bits are at or below this; or null
   Outputs outputs;
