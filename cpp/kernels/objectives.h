@@ -69,7 +69,7 @@ INLINE StepBuffers take_step_buffers(Arena& arena, const Outputs& o, std::size_t
   s.scores = arena.take<float>(rows * padded);
   s.labels = arena.take<float>(o.softmax ? 0 : padded);
   for (auto& weights : s.weights) weights = arena.take<float>(o.softmax ? 0 : padded);
-  s.ahead.rows = arena.take<const float*>(n + kShared);
+  s.ahead.rows = arena.take<const float*>(kShared * (n + 1 + static_cast<std::size_t>(o.longest_path)));
   s.probe = arena.take<F>(1);
   return s;
 }

@@ -162,12 +162,51 @@ constexpr UpdateBlock update_blocks[kUpdateColumns] = {
 #endif
 };
 
+// The same for one row, in which nothing is left to share but the gradients of neighbouring places.
+template <int Places>
+INLINE void update_single_places(const float* a, float* step, float* const* b, int N, std::size_t i, const float* g) {
+  F x[Places], y[Places];
+  for (int p = 0; p < Places; ++p) {
+    x[p] = load(a + i + p * W);
+    y[p] = load(step + i + p * W);
+  }
+  for (int k = 0; k < N; ++k) {
+    const F gradient = splat(g[k]);
+    float* row = b[k] + i;
+#pragma GCC unroll 4
+    for (int p = 0; p < Places; ++p) {
+      const F before = load(row + p * W);
+      y[p] += gradient * before;
+      store(row + p * W, before + gradient * x[p]);
+    }
+  }
+  for (int p = 0; p < Places; ++p) store(step + i + p * W, y[p]);
+}
+
+inline void update_single(const float* a, float* step, float* const* b, int N, std::size_t size, const float* g,
+                          const Ahead& ahead) {
+  constexpr std::size_t places = 4;
+  std::size_t i = 0;
+  for (; i + places * W <= size; i += places * W) {
+    for (std::size_t line = i; line < i + places * W; line += kLine) ahead.prefetch(line);
+    update_single_places<places>(a, step, b, N, i, g);
+  }
+  for (; i < size; i += W) {
+    if (i % kLine == 0) ahead.prefetch(i);
+    update_single_places<1>(a, step, b, N, i, g);
+  }
+}
+
 // With G (M, N), laid out as the scores, M <= kMostRows and the rows as they were:
 //   step[m] += sum_k G[m, k] b[k];  b[k] += sum_m G[m, k] a[m].
 // step[m] may be a[m] itself where no row stands twice among the a. Prefetches the rows of `ahead`, once.
 INLINE void update(const float* const* a, float* const* step, int M, float* const* b, int N, std::size_t size,
                    const float* g, Ahead& ahead) {
-  update_blocks[(N - 1) % kUpdateColumns](a, step, M, b, N, size, g, ahead);
+  if (M == 1) {
+    update_single(a[0], step[0], b, N, size, g, ahead);
+  } else {
+    update_blocks[(N - 1) % kUpdateColumns](a, step, M, b, N, size, g, ahead);
+  }
   ahead.count = 0;
 }
 

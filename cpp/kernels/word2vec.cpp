@@ -122,19 +122,13 @@ Workspace take_workspace(const Word2Vec& a, Arena& arena) {
   return w;
 }
 
-INLINE void prefetch_row(const float* row, std::int64_t size) {
-  for (std::int64_t i = 0; i < size; i += 16) prefetch_write(row + i);
-}
-
 // A path's place is in one table, its nodes in another, and their rows in a third: each is asked for in time for the
 // next. The rows of the tree's top are always at hand.
-INLINE void prefetch_path(const Word2Vec& a, const Words& words, std::int64_t at) {
+INLINE void prepare_path(const Word2Vec& a, const Words& words, std::int64_t at, Ahead& soon) {
   constexpr std::int64_t kTop = 6;
   const Outputs& o = a.outputs;
   const std::int64_t* offsets = o.path_offsets + words.ids[at];
-  for (std::int64_t k = offsets[0] + kTop; k < offsets[1]; ++k) {
-    prefetch_row(o.nodes + o.path_nodes[k] * o.stride, a.padded_size);
-  }
+  for (std::int64_t k = offsets[0] + kTop; k < offsets[1]; ++k) soon.add(o.nodes + o.path_nodes[k] * o.stride);
   if (at + kRowsAhead >= words.last) return;
   const std::int32_t near = words.ids[at + kPathsAhead], far = words.ids[at + kRowsAhead];
   if (far >= 0) prefetch_read(o.path_offsets + far);
@@ -186,7 +180,7 @@ INLINE void prepare(const Word2Vec& a, const Words& words, Group& group, Ahead& 
   }
   for (int c = 0; c < group.count; ++c) {
     const std::int64_t at = group.centres[c].at, ahead = at + kRowsAhead;
-    if (a.outputs.hierarchical) prefetch_path(a, words, at);
+    if (a.outputs.hierarchical) prepare_path(a, words, at, soon);
     if (ahead < words.last && words.ids[ahead] >= 0) soon.add(a.input + words.ids[ahead] * a.stride);
   }
 }
