@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "check.h"
-#include "core/encoding.h"  // both headers fit into one file
 #include "core/phrases.h"
 
 namespace {
