@@ -60,7 +60,7 @@ def fuzz(build, target, seconds):
         for i, seed in enumerate(SEEDS[target](Path(place))):
             (corpus / str(i)).write_bytes(seed)
         command = [build / f"fuzz_{target}", corpus, f"-max_total_time={seconds}", f"-max_len={LONGEST}"]
-        command += ["-timeout=10", "-rss_limit_mb=2048", f"-artifact_prefix={Path.cwd()}/fuzz-{target}-"]
+        command += ["-timeout=30", "-rss_limit_mb=2048", f"-artifact_prefix={Path.cwd()}/fuzz-{target}-"]
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode != 0:
         print(done.stderr[-4000:], file=sys.stderr)

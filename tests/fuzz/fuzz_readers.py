@@ -115,7 +115,7 @@ def fuzz(name, folder, seconds):
     (corpus / "seed").write_bytes(data)
     (place / file_name).write_bytes(data)
     read(place / file_name)  # a seed that is refused would be no seed
-    arguments = [name, str(corpus), f"-max_total_time={seconds}", f"-max_len={LONGEST}", "-timeout=10"]
+    arguments = [name, str(corpus), f"-max_total_time={seconds}", f"-max_len={LONGEST}", "-timeout=30"]
     arguments += ["-rss_limit_mb=1024", f"-artifact_prefix={Path.cwd()}/fuzz-{name}-"]
     atheris.Setup(arguments, functools.partial(check, read, place / file_name))
     atheris.Fuzz()
