@@ -39,7 +39,7 @@ class Tokens {
     }
   }
 
-  Words words() const { return words_; }
+  WordSpan words() const { return words_; }
   PyObject* object(std::size_t i) const { return PySequence_Fast_GET_ITEM(sequence_.ptr(), i); }
 
  private:

@@ -215,7 +215,7 @@ PhraseShape::PhraseShape(std::string d, const std::vector<std::string>& connecto
   for (const auto& word : connector_words) connectors_.at(word) = 1;
 }
 
-void PhraseShape::join(Words words, std::string& out) const {
+void PhraseShape::join(WordSpan words, std::string& out) const {
   for (std::size_t i = 0; i < words.size(); ++i) {
     if (i) out += delimiter;
     out += words[i];
@@ -240,7 +240,7 @@ void PhraseCounter::Batch::clear() {
   words = 0;
 }
 
-void PhraseCounter::take_apart(Words sentence, Batch& batch) const {
+void PhraseCounter::take_apart(WordSpan sentence, Batch& batch) const {
   constexpr std::size_t none = -1;
   std::size_t start = none;
   for (std::size_t i = 0; i < sentence.size(); ++i) {
@@ -296,7 +296,7 @@ void PhraseCounter::count(Batch& batch) {
   batch.clear();
 }
 
-void PhraseCounter::add_sentence(Words sentence) {
+void PhraseCounter::add_sentence(WordSpan sentence) {
   take_apart(sentence, pending_);
   if (pending_.keys.size() >= kPending) flush();
 }
@@ -356,7 +356,7 @@ PhraseFinder::PhraseFinder(const PhraseCounter& counter, Score score, double thr
 PhraseFinder::PhraseFinder(const PhraseShape& s, const StringTable<double>& phrases, double threshold)
     : shape(s), threshold(threshold), phrases_(&phrases) {}
 
-double PhraseFinder::score(Words words) {
+double PhraseFinder::score(WordSpan words) {
   joined_.clear();
   shape.join(words, joined_);
   const double found = score_joined(words.front(), words.back());
@@ -380,7 +380,7 @@ double PhraseFinder::score_counted(std::int64_t phrase, std::string_view first, 
   return a && b && *a > 0 && *b > 0 ? score_({*a, *b, phrase}) : kNever;
 }
 
-void PhraseFinder::segment(Words words, std::vector<Segment>& out) {
+void PhraseFinder::segment(WordSpan words, std::vector<Segment>& out) {
   out.clear();
   constexpr std::int64_t none = -1;
   std::int64_t start = none;  // the word that may begin a phrase
@@ -413,7 +413,7 @@ void PhraseFinder::rewrite(std::string_view lines, std::string& out) {
     segment(line_, segments_);
     for (const Segment& s : segments_) {
       if (s.begin) out += ' ';
-      shape.join(Words(line_).subspan(s.begin, s.end - s.begin), out);
+      shape.join(WordSpan(line_).subspan(s.begin, s.end - s.begin), out);
     }
     out += '\n';
   });

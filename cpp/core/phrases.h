@@ -64,7 +64,7 @@ class StringTable {
   std::int64_t size_ = 0;
 };
 
-using Words = std::span<const std::string_view>;
+using WordSpan = std::span<const std::string_view>;
 
 // What a phrase is made of: the delimiter, and the words that may stand inside a phrase but not at its ends.
 class PhraseShape {
@@ -72,7 +72,7 @@ class PhraseShape {
   PhraseShape(std::string delimiter, const std::vector<std::string>& connector_words);
 
   bool is_connector(std::string_view word, std::uint64_t hash) const { return connectors_.find(word, hash) != nullptr; }
-  void join(Words words, std::string& out) const;  // appends
+  void join(WordSpan words, std::string& out) const;  // appends
 
   const std::string delimiter;
 
@@ -85,7 +85,7 @@ class PhraseCounter {
  public:
   PhraseCounter(std::string delimiter, const std::vector<std::string>& connector_words, std::int64_t max_entries);
 
-  void add_sentence(Words sentence);
+  void add_sentence(WordSpan sentence);
   void add_text(std::string_view lines, int threads);  // a sentence a line, words between ASCII white space
   void flush();                            // counts what is pending; to be called before the counts are read
   void merge(const PhraseCounter& other);  // adds its counts, not its totals of words and sentences
@@ -111,7 +111,7 @@ class PhraseCounter {
     void clear();
   };
 
-  void take_apart(Words sentence, Batch& batch) const;
+  void take_apart(WordSpan sentence, Batch& batch) const;
   void take_apart_lines(std::string_view lines, Batch& batch) const;
   void count(Batch& batch);
   void count_keys(const Batch& batch, std::size_t begin, std::size_t end);
@@ -143,8 +143,8 @@ class PhraseFinder {
   PhraseFinder(const PhraseCounter& counter, Score score, double threshold);
   PhraseFinder(const PhraseShape& shape, const StringTable<double>& phrases, double threshold);
 
-  void segment(Words words, std::vector<Segment>& out);
-  double score(Words words);  // of one candidate, at least one word; NaN when it is no phrase
+  void segment(WordSpan words, std::vector<Segment>& out);
+  double score(WordSpan words);  // of one candidate, at least one word; NaN when it is no phrase
   void rewrite(std::string_view lines, std::string& out);  // appends the lines with phrases joined
 
   // Every phrase among the counts, split at its delimiters; only of a finder that looks into live counts.

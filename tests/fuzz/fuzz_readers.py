@@ -16,6 +16,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from report import summary
 
 try:
     import atheris
@@ -104,13 +105,18 @@ def check(read, path, data):
 
 def fuzz(name, folder, seconds):
     """Run one reader under atheris, which ends the process; findings go to fuzz-<name>-* in this folder."""
+    with open(Path(folder, "log"), "wb") as log:
+        os.dup2(log.fileno(), 2)
     read, file_name, format = READERS[name]
     corpus, place = Path(folder, "corpus"), Path(folder, "files")
     corpus.mkdir()
     place.mkdir()
-    (corpus / "seed").write_bytes(seed(place, file_name, format))
-    arguments = [name, str(corpus), f"-max_total_time={seconds}", f"-max_len={LONGEST}", "-timeout=10"]
-    arguments += ["-rss_limit_mb=1024", "-verbosity=0", f"-artifact_prefix={Path.cwd()}/fuzz-{name}-"]
+    data = seed(place, file_name, format)
+    (corpus / "seed").write_bytes(data)
+    (place / file_name).write_bytes(data)
+    read(place / file_name)  # a seed that is refused would be no seed
+    arguments = [name, str(corpus), f"-max_total_time={seconds}", f"-max_len={LONGEST}", "-timeout=30"]
+    arguments += ["-rss_limit_mb=1024", f"-artifact_prefix={Path.cwd()}/fuzz-{name}-"]
     atheris.Setup(arguments, functools.partial(check, read, place / file_name))
     atheris.Fuzz()
 
@@ -132,11 +138,11 @@ def main():
             process = multiprocessing.get_context("spawn").Process(target=fuzz, args=(name, folder, options.seconds))
             process.start()
             process.join()
-        print(
-            f"{name}: {'ok' if process.exitcode == 0 else 'FAILED'} in {time.monotonic() - began:.0f} s",
-            flush=True,
-        )
-        if process.exitcode != 0:
+            log = Path(folder, "log").read_text(errors="replace")
+        seen = summary(log) if process.exitcode == 0 else None
+        print(f"{name}: {seen or 'FAILED'} in {time.monotonic() - began:.0f} s", flush=True)
+        if seen is None:
+            print(log[-4000:], file=sys.stderr)
             failed.append(name)
     sys.exit(f"failed: {', '.join(failed)}" if failed else 0)
 

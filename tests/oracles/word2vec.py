@@ -228,3 +228,18 @@ def train(model, tokens, s, key, block, alpha):
             train_centres(model, s, words, windows, samples, alpha(first), totals)
             totals.kept += len(group)
     return totals
+
+
+def score(vectors, nodes, tree, ids, *, window, skip_gram, mean, log_sigmoid):
+    """Log probability of a sentence under hierarchical softmax: the sum over its windows of log p(centre | context)."""
+    offsets, path_nodes, labels = tree
+    total = 0.0
+    for i, word in enumerate(ids):
+        path = slice(offsets[word], offsets[word + 1])
+        signs = 2.0 * labels[path] - 1
+        context = vectors[[*ids[max(0, i - window) : i], *ids[i + 1 : i + 1 + window]]]
+        if not skip_gram:
+            hidden = context.sum(axis=0, keepdims=True)
+            context = hidden / max(1, len(context)) if mean else hidden
+        total += log_sigmoid(context @ nodes[path_nodes[path]].T * signs).sum()
+    return total

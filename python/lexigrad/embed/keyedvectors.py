@@ -3,6 +3,7 @@
 import itertools
 import logging
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any, NamedTuple, Protocol, Self
@@ -638,6 +639,35 @@ class KeyedVectors:
             raise ValueError(f"{wa!r} has no neighbours to compare with")
         total: float = sum(similarity for _, similarity in neighbours)
         return float(self.similarity(wa, wb)) / total
+
+    def wmdistance(self, document1: Sequence[Key], document2: Sequence[Key], norm: bool = True) -> float:
+        """Word mover's distance of two token lists (Kusner et al. 2015), through POT (`pip install 'lexigrad[wmd]'`).
+
+        Args:
+            document1, document2: tokens; unknown ones are left out.
+            norm: take vectors scaled to length 1.
+
+        Returns:
+            The distance; infinity if a text has no known token.
+
+        Raises:
+            ImportError: POT is not installed.
+            TypeError: a text is a string.
+        """
+        from lexigrad.embed.transport import word_movers_distance
+
+        texts = [
+            Counter(self.get_index(key) for key in _several(text) if key in self) for text in (document1, document2)
+        ]
+        if not all(texts):
+            logger.warning("a text without a known word is infinitely far from every other")
+            return float("inf")
+        if texts[0].keys() == texts[1].keys() and len(texts[0]) == 1:
+            return 0.0
+        rows = [np.fromiter(text, np.int64, len(text)) for text in texts]
+        weights = [np.fromiter(text.values(), np.float64, len(text)) for text in texts]
+        vectors = [self._units(indices) if norm else self.vectors[indices] for indices in rows]
+        return word_movers_distance(vectors[0], weights[0], vectors[1], weights[1])
 
     def _query(self, positive: Any, negative: Any) -> tuple[NDArray[np.float32], list[int]]:
         """What is searched for, of length 1, and the rows of the keys that were given."""

@@ -14,6 +14,7 @@ from lexigrad import _core
 from lexigrad.embed.callbacks import StopTraining, TrainingInterrupted
 from lexigrad.embed.keyedvectors import KeyedVectors
 from lexigrad.embed.matrix import Matrix, PaddedMatrix
+from lexigrad.embed.score import SentenceScorer, score_all
 from lexigrad.embed.training import Run, check_rates, epoch_key, one_source, vocabulary_progress, whole
 from lexigrad.io.safetensors import read_safetensors, write_safetensors
 from lexigrad.io.vector_file import pack_words, unpack_words
@@ -542,6 +543,44 @@ class Word2Vec:
         likelihood /= likelihood.sum()
         best = np.argsort(-likelihood, kind="stable")[:topn]
         return [(self.wv.index_to_key[i], float(likelihood[i])) for i in best]
+
+    def score(
+        self,
+        sentences: Iterable[Iterable[str]],
+        total_sentences: int = 1_000_000,
+        chunksize: int = 100,
+        queue_factor: int = 2,
+        report_delay: float = 1,
+    ) -> NDArray[np.float64]:
+        """The log probability of each sentence, the sum of log p(o | c) over all its windows, whole ones.
+
+        Taddy 2015, "Document classification by inversion of distributed language representations". Words without a
+        vector are skipped. Here each decision of the tree counts by its exact logarithm; gensim looks it up in a table
+        of 1,000 values and leaves out decisions whose u . v is beyond 6.
+
+        Args:
+            sentences: token lists; a generator will do.
+            total_sentences: the first so many are scored.
+            chunksize, queue_factor, report_delay: taken so that gensim code runs; without effect.
+
+        Returns:
+            float64 (sentences,).
+
+        Raises:
+            RuntimeError: the model has no vocabulary yet or was trained without hierarchical softmax.
+            TypeError: a sentence is a string.
+        """
+        del chunksize, queue_factor, report_delay
+        if len(self.wv) == 0:
+            raise RuntimeError("there is no vocabulary yet: call build_vocab and train before score")
+        if not self.hs:
+            raise RuntimeError("score needs hierarchical softmax: train with hs=1 and negative=0")
+        most = whole("total_sentences", total_sentences, 0)
+        counts = np.ascontiguousarray(self.wv.expandos["count"], np.int64)
+        scorer = SentenceScorer(
+            self.wv.vectors, self.syn1, counts, self.window, skip_gram=bool(self.sg), mean=bool(self.cbow_mean)
+        )
+        return score_all(scorer, sentences, self.wv.key_to_index, most, self.workers)
 
     # Copies
 
