@@ -26,6 +26,9 @@ INLINE F exp(F x) {
   return as_float(as_int(p) + (as_int(shifted) << 23));
 }
 
+// The same with exact zeros from the smallest normal number down: what -infinity stands for stays out of sums.
+INLINE F exp_or_zero(F x) { return as_float(as_int(exp(x)) & (x > splat(-87.3f))); }
+
 // log(x) for normal x > 0: x = 2^e m with m in [sqrt(1/2), sqrt(2)), log m by a polynomial (Cephes).
 INLINE F log(F x) {
   const I bits = as_int(x);
@@ -49,6 +52,18 @@ INLINE F log(F x) {
 }
 
 INLINE F sigmoid(F x) { return splat(1.0f) / (splat(1.0f) + exp(-x)); }
+
+// (1 - e) / (1 + e) with e = exp(-2 |x|), and near zero, where that cancels, the series of tanh.
+INLINE F tanh(F x) {
+  const F square = x * x, e = exp(splat(-2.0f) * max(x, -x));
+  const F far = (splat(1.0f) - e) / (splat(1.0f) + e);
+  F p = splat(-1382.0f / 155925);
+  p = p * square + splat(62.0f / 2835);
+  p = p * square + splat(-17.0f / 315);
+  p = p * square + splat(2.0f / 15);
+  p = p * square + splat(-1.0f / 3);
+  return select(square < splat(0.1f), x + x * square * p, select(x < F{}, -far, far));
+}
 
 // log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|)): minus the logarithm of sigmoid(-x).
 INLINE F softplus(F x) { return max(x, F{}) + log(splat(1.0f) + exp(min(x, -x))); }
