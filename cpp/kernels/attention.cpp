@@ -126,8 +126,7 @@ void weigh(const Attention& a, std::int64_t b, std::int64_t count, float* row) {
   }
   if (count == 0) return fill_row(row, a.S, 0);
   const float high = row_max(row, count);
-  if (!finite(high)) return fill_row(row, a.S, kNan);
-  const auto factor = static_cast<float>(1 / exps(row, a.S, high, row, nullptr));
+  const auto factor = static_cast<float>(1 / exps(row, a.S, high, row, row));
   for (std::int64_t s = 0; s < a.S; ++s) row[s] *= factor;
 }
 

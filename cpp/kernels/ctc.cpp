@@ -82,11 +82,13 @@ bool normalise(const Ctc& a, std::int64_t b, Sample& s) {
   bool good = true;
   for (std::int64_t t = 0; t < s.frames; ++t) {
     const float* x = frame(a, t, b);
-    const float high = row_max(x, a.V);
-    good = good && high < kInfinity && (high > -kInfinity || !a.normalise);
-    s.log_sums[t] = 0;
-    if (a.normalise && good) {
-      s.log_sums[t] = high + static_cast<float>(__builtin_log(exps(x, a.V, high, nullptr, nullptr)));
+    if (a.normalise) {
+      const float high = row_max(x, a.V);
+      s.log_sums[t] = high + static_cast<float>(__builtin_log(exps(x, a.V, high, nullptr, x)));
+      good = good && s.log_sums[t] < kInfinity;
+    } else {
+      s.log_sums[t] = 0;
+      for (std::int64_t k = 0; k < a.V; ++k) good = good && x[k] < kInfinity;
     }
   }
   return good;

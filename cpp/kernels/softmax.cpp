@@ -1,7 +1,7 @@
 // Softmax, its logarithm, and cross-entropy with its gradient, over the rows of a matrix.
 //
 // A row is in L2 after the first of its passes (the greatest value, the exponentials and their sum, the result).
-// A row with NaN or +infinity, or with nothing above -infinity, is NaN throughout.
+// A row with NaN or +infinity, or with nothing above -infinity, is NaN throughout: so is its sum of exponentials.
 #include "kernels/kernels.h"
 #include "kernels/rows.h"
 
@@ -14,11 +14,7 @@ void softmax_forward(const Softmax& a, std::int64_t begin, std::int64_t end) {
     const float* x = a.x + r * a.size;
     float* y = a.y + r * a.size;
     const float high = row_max(x, a.size);
-    if (!finite(high)) {
-      fill_row(y, a.size, kNan);
-      continue;
-    }
-    const float factor = static_cast<float>(1 / exps(x, a.size, high, y, nullptr));
+    const float factor = static_cast<float>(1 / exps(x, a.size, high, y, x));
     std::int64_t i = 0;
     for (; i + step <= a.size; i += step) store(y + i, load(y + i) * splat(factor));
     for (; i < a.size; ++i) y[i] *= factor;
@@ -31,11 +27,7 @@ void log_softmax_forward(const Softmax& a, std::int64_t begin, std::int64_t end)
     const float* x = a.x + r * a.size;
     float* y = a.y + r * a.size;
     const float high = row_max(x, a.size);
-    if (!finite(high)) {
-      fill_row(y, a.size, kNan);
-      continue;
-    }
-    const auto log_sum = static_cast<float>(__builtin_log(exps(x, a.size, high, nullptr, nullptr)));
+    const auto log_sum = static_cast<float>(__builtin_log(exps(x, a.size, high, nullptr, x)));
     std::int64_t i = 0;
     for (; i + step <= a.size; i += step) store(y + i, load(x + i) - splat(high) - splat(log_sum));
     for (; i < a.size; ++i) y[i] = x[i] - high - log_sum;
@@ -113,12 +105,7 @@ void cross_entropy_row(const CrossEntropy& a, std::int64_t r, float* e) {
     return;
   }
   const float high = row_max(x, a.classes);
-  if (!finite(high)) {
-    a.losses[r] = kNan;
-    if (gradient) fill_row(gradient, a.classes, kNan);
-    return;
-  }
-  const float* next = r + 1 < a.rows ? x + a.classes : nullptr;
+  const float* next = r + 1 < a.rows ? x + a.classes : x;
   const double total = exps(x, a.classes, high, gradient ? e : nullptr, next);
   const double hit = (1 - a.smoothing) * (a.weights ? a.weights[target] : 1);
   const double share = a.smoothing / static_cast<double>(a.classes);
