@@ -16,13 +16,13 @@ constexpr double kPossible = -1e29;  // a logarithm below this has an impossible
 
 INLINE F log_add(F a, F b) {
   const F high = max(a, b);
-  return high + log(splat(1.0f) + exp(min(a, b) - high));
+  return high + log(splat(1.0f) + exp_or_zero(min(a, b) - high));
 }
 
 INLINE F log_add(F a, F b, F c) {
   const F ab = max(a, b), least = min(a, b);
   const F high = max(ab, c), low = min(least, c), middle = max(least, min(ab, c));
-  return high + log(splat(1.0f) + exp(middle - high) + exp(low - high));
+  return high + log(splat(1.0f) + exp_or_zero(middle - high) + exp_or_zero(low - high));
 }
 
 // Two rows of states in one piece of memory, with impossible states before and after both.
@@ -40,13 +40,15 @@ class Sample {
         width((labels + step) / step * step),  // of both rows: labels + 1 rounded up
         row_(width + 2 * step) {}
 
-  std::int64_t floats() const { return 3 * frames + row_ * (2 * frames + kRows) + step; }
+  std::int64_t floats() const { return 3 * frames + row_ * (2 * frames + kRows + 2) + step; }
 
   void place(float* workspace) {
     offsets = reinterpret_cast<double*>(workspace);
     log_sums = workspace + 2 * frames;
     rows_ = log_sums + frames;
-    for (std::int64_t i = 0; i < row_ * (2 * frames + kRows); ++i) rows_[i] = kImpossible;
+    // Later forward rows are written before they are read, but for the state before the first label.
+    fill_row(rows_, row_ * (kRows + 2), kImpossible);
+    for (std::int64_t t = 1; t < frames; ++t) alpha(t).label[-1] = kImpossible;
     emission = row(0);
     skip = row(1);
     for (std::int64_t j = 1; j < labels; ++j) skip[j] = target[j] == target[j - 1] ? kImpossible : 0;

@@ -28,7 +28,9 @@ INLINE float row_max(const float* x, std::int64_t size) {
 }
 
 INLINE void fill_row(float* row, std::int64_t size, float value) {
-  for (std::int64_t i = 0; i < size; ++i) row[i] = value;
+  std::int64_t i = 0;
+  for (; i + step <= size; i += step) store(row + i, splat(value));
+  for (; i < size; ++i) row[i] = value;
 }
 
 // e = exp(x - high), left in `e` if that is not null; returns the sum, which is NaN where a value is NaN or +infinity
