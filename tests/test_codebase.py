@@ -24,6 +24,11 @@ LAYERS = {
     "progress": set(),
     "io": {"_core", "io"},
     "text": {"_core", "io", "text"},
+    "sparse": set(),
+    "tensor": {"sparse"},
+    "ops": {"_core", "sparse", "tensor", "ops"},
+    "gradcheck": {"tensor"},
+    "nn": {"io", "sparse", "tensor", "ops", "nn"},
     "embed": {"_core", "io", "text", "embed", "progress"},
     "plot": {"_core", "io", "text", "embed", "progress"},
 }
