@@ -29,6 +29,7 @@ LAYERS = {
     "ops": {"_core", "sparse", "tensor", "ops"},
     "gradcheck": {"tensor"},
     "nn": {"io", "sparse", "tensor", "ops", "nn"},
+    "optim": {"_core", "sparse", "tensor", "optim"},
     "embed": {"_core", "io", "text", "embed", "progress"},
     "plot": {"_core", "io", "text", "embed", "progress"},
 }
