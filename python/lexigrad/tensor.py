@@ -12,10 +12,10 @@ import inspect
 import itertools
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar, Token
 from types import TracebackType
-from typing import Any, Protocol, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, Union, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -24,6 +24,7 @@ from lexigrad.sparse import SparseRows
 
 Array = NDArray[Any]
 Shape = tuple[int, ...]
+Axis = int | Sequence[int] | None
 
 _grad_enabled: ContextVar[bool] = ContextVar("grad_enabled", default=True)
 _anomaly: ContextVar[bool] = ContextVar("anomaly", default=False)
@@ -46,12 +47,16 @@ class Piece:
         self.index, self.value, self.repeats = index, value, repeats
 
     def add_to(self, array: Array) -> None:
-        if self.repeats:
-            np.add.at(array, self.index, self.value)
-        else:
+        if not self.repeats:
             array[self.index] += self.value
+        elif isinstance(self.index, np.ndarray):  # of rows: much faster than np.add.at
+            indices = np.where(self.index < 0, self.index + len(array), self.index).reshape(-1)
+            SparseRows(indices, self.value.reshape(-1, *array.shape[1:]), array.shape).add_to(array)
+        else:
+            np.add.at(array, self.index, self.value)
 
 
+Operand = Union["Tensor", ArrayLike]  # of an operation
 Gradient = Array | SparseRows | Piece
 Edge = tuple["Node", int]  # an output of a node
 
@@ -196,7 +201,7 @@ class Tensor:
 
     def detach(self) -> "Tensor":
         """A tensor on the same array that no gradient goes through."""
-        return _tensor(self.data, None)
+        return tensor_of(self.data)
 
     def backward(self, gradient: "ArrayLike | Tensor | None" = None, retain_graph: bool = False) -> None:
         """Add the gradient of this tensor with respect to each leaf to the leaf's ``grad``.
@@ -250,6 +255,64 @@ class Tensor:
         tracked = ", requires_grad=True" if self._requires_grad else ""
         return f"Tensor({values}, {self.data.dtype}{tracked})"
 
+    if TYPE_CHECKING:  # lexigrad.ops puts these in place
+
+        @property
+        def T(self) -> "Tensor": ...
+        @property
+        def mT(self) -> "Tensor": ...
+        def __add__(self, other: Operand) -> "Tensor": ...
+        def __radd__(self, other: Operand) -> "Tensor": ...
+        def __sub__(self, other: Operand) -> "Tensor": ...
+        def __rsub__(self, other: Operand) -> "Tensor": ...
+        def __mul__(self, other: Operand) -> "Tensor": ...
+        def __rmul__(self, other: Operand) -> "Tensor": ...
+        def __truediv__(self, other: Operand) -> "Tensor": ...
+        def __rtruediv__(self, other: Operand) -> "Tensor": ...
+        def __pow__(self, other: Operand) -> "Tensor": ...
+        def __rpow__(self, other: Operand) -> "Tensor": ...
+        def __matmul__(self, other: Operand) -> "Tensor": ...
+        def __rmatmul__(self, other: Operand) -> "Tensor": ...
+        def __neg__(self) -> "Tensor": ...
+        def __abs__(self) -> "Tensor": ...
+        def __lt__(self, other: Operand) -> "Tensor": ...
+        def __le__(self, other: Operand) -> "Tensor": ...
+        def __gt__(self, other: Operand) -> "Tensor": ...
+        def __ge__(self, other: Operand) -> "Tensor": ...
+        def __eq__(self, other: Operand) -> "Tensor": ...  # type: ignore[override]
+        def __ne__(self, other: Operand) -> "Tensor": ...  # type: ignore[override]
+        def __getitem__(self, index: Any) -> "Tensor": ...
+        def __iter__(self) -> "Iterator[Tensor]": ...
+        def exp(self) -> "Tensor": ...
+        def log(self) -> "Tensor": ...
+        def sqrt(self) -> "Tensor": ...
+        def tanh(self) -> "Tensor": ...
+        def sigmoid(self) -> "Tensor": ...
+        def relu(self) -> "Tensor": ...
+        def abs(self) -> "Tensor": ...
+        def pow(self, exponent: Operand) -> "Tensor": ...
+        def clip(self, min: Operand | None = None, max: Operand | None = None) -> "Tensor": ...
+        def matmul(self, other: Operand) -> "Tensor": ...
+        def sum(self, axis: Axis = None, keepdims: bool = False) -> "Tensor": ...
+        def mean(self, axis: Axis = None, keepdims: bool = False) -> "Tensor": ...
+        def max(self, axis: Axis = None, keepdims: bool = False) -> "Tensor": ...
+        def min(self, axis: Axis = None, keepdims: bool = False) -> "Tensor": ...
+        def var(self, axis: Axis = None, correction: float = 1, keepdims: bool = False) -> "Tensor": ...
+        def logsumexp(self, axis: Axis = None, keepdims: bool = False) -> "Tensor": ...
+        def argmax(self, axis: int | None = None, keepdims: bool = False) -> "Tensor": ...
+        def reshape(self, *shape: "int | Sequence[int]") -> "Tensor": ...
+        def flatten(self, start: int = 0, end: int = -1) -> "Tensor": ...
+        def transpose(self, axis0: int, axis1: int) -> "Tensor": ...
+        def swapaxes(self, axis0: int, axis1: int) -> "Tensor": ...
+        def permute(self, *axes: "int | Sequence[int]") -> "Tensor": ...
+        def squeeze(self, axis: int | None = None) -> "Tensor": ...
+        def unsqueeze(self, axis: int) -> "Tensor": ...
+        def broadcast_to(self, *shape: "int | Sequence[int]") -> "Tensor": ...
+        def split(self, sizes: "int | Sequence[int]", axis: int = 0) -> "tuple[Tensor, ...]": ...
+        def masked_fill(self, mask: Operand, value: float) -> "Tensor": ...
+
+    __hash__ = object.__hash__
+
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
         if self._requires_grad:
             raise TypeError("NumPy cannot record operations on a tensor that requires a gradient: use .numpy()")
@@ -281,7 +344,12 @@ def as_array(data: Any, dtype: DTypeLike | None = None) -> Array:
     return array if array.dtype == native and type(array) is np.ndarray else np.asarray(array, native)
 
 
-def _tensor(data: Array, edge: Edge | None) -> Tensor:
+def as_dense(gradient: Array | SparseRows) -> Array:
+    """A leaf's gradient as an array."""
+    return gradient.dense() if isinstance(gradient, SparseRows) else gradient
+
+
+def tensor_of(data: Array, edge: Edge | None = None) -> Tensor:
     """A tensor around an array that needs no conversion."""
     tensor = _new(Tensor)
     tensor.data = data
@@ -349,10 +417,10 @@ def record(
         if node is not None:
             node.where = _caller()
     if type(outputs) is not tuple:
-        return _tensor(array, None if node is None else (node, 0))
+        return tensor_of(array, None if node is None else (node, 0))
     if node is None:
-        return tuple([_tensor(array, None) for array in arrays])
-    return tuple([_tensor(array, (node, slot)) for slot, array in enumerate(arrays)])
+        return tuple([tensor_of(array) for array in arrays])
+    return tuple([tensor_of(array, (node, slot)) for slot, array in enumerate(arrays)])
 
 
 def operation_name(backward: Backward) -> str:
@@ -422,7 +490,7 @@ def _arguments(node: Node, sums: list[Array | SparseRows | None]) -> list[Array]
     for total, (shape, dtype) in zip(sums, node.outputs, strict=True):
         if total is None:
             total = np.zeros(shape, dtype)
-        arguments.append(total.dense() if isinstance(total, SparseRows) else total)
+        arguments.append(as_dense(total))
     return arguments
 
 
@@ -455,11 +523,10 @@ def _sum(total: Array | SparseRows, gradient: Gradient, in_place: bool) -> Array
 
 def _is_fresh(gradient: Gradient, arguments: list[Array], results: tuple[Gradient | None, ...]) -> bool:
     """Whether a returned gradient is an array that nothing else has to do with."""
-    if type(gradient) is not np.ndarray:
+    array = gradient.rows if isinstance(gradient, SparseRows) else gradient
+    if type(array) is not np.ndarray or array.base is not None or not array.flags.carray:
         return False
-    if gradient.base is not None or not gradient.flags.carray:
-        return False
-    return sum(other is gradient for other in results) == 1 and not any(other is gradient for other in arguments)
+    return sum(other is gradient for other in results) == 1 and not any(other is array for other in arguments)
 
 
 def _accumulate_in_leaf(leaf: Tensor, gradient: Gradient, fresh: bool) -> None:
@@ -471,7 +538,7 @@ def _accumulate_in_leaf(leaf: Tensor, gradient: Gradient, fresh: bool) -> None:
     elif isinstance(fitted, Piece):
         leaf.grad = _sum(np.zeros(data.shape, data.dtype), fitted, True)
     elif isinstance(fitted, SparseRows):
-        leaf.grad = fitted
+        leaf.grad = fitted if fresh else SparseRows(fitted.indices, fitted.rows.copy(), fitted.shape)
     else:
         leaf.grad = fitted if fresh and fitted is gradient else np.array(fitted, order="C")
 
