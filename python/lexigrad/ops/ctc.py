@@ -74,7 +74,7 @@ def ctc_loss(
         gradient = kept.pop() if kept else losses_and_gradient(True)[1]
         assert gradient is not None
         gradient *= (dloss.reshape(-1) * share).astype(np.float32)[:, None]
-        return (gradient.reshape(log_probs.shape),)
+        return (gradient if gradient.shape == log_probs.shape else gradient.reshape(log_probs.shape),)
 
     if reduction == "none":
         value = losses.astype(np.float32).reshape(log_probs.shape[1:-1])

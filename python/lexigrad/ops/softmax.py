@@ -140,7 +140,7 @@ def class_rows(x: Array) -> tuple[Array, tuple[int, ...]]:
 def unclass_rows(rows: Array, shape: tuple[int, ...]) -> Array:
     """The inverse of :func:`class_rows`: rows (n, C) in the shape that they came from."""
     if len(shape) <= 2:
-        return rows.reshape(shape)
+        return rows if rows.shape == shape else rows.reshape(shape)
     return np.moveaxis(rows.reshape(shape[0], *shape[2:], shape[1]), -1, 1)
 
 
