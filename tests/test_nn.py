@@ -141,7 +141,6 @@ def test_double_and_float():
     net = Net().eval().double()
     assert {parameter.dtype for parameter in net.parameters()} == {np.dtype(np.float64)}
     assert net.steps.dtype == np.int64
-    ids = np.array([1, 2, 5])
     assert net.float().scale.dtype == F32
 
 
