@@ -96,7 +96,7 @@ def kept_words(tokens, s, key):
 
 
 def negative_samples(words, s, random):
-    """The rows to predict the centres' words against, and how often each centre meets each row: (ids, weights (C, N))."""
+    """What centres are predicted against: the rows' ids, labels (N), and how often each centre meets each (C, N)."""
     ids = list(dict.fromkeys(words))
     positives = len(ids)
     times = [0.0] * positives
@@ -149,7 +149,7 @@ def path_of(word, s):
 
 
 def train_outputs(model, s, words, samples, a, times, alpha, totals):
-    """One step of the inputs ``a`` (M, D), each of which predicts centre c ``times[m, c]`` times; returns their step."""
+    """One step of the inputs ``a`` (M, D); input m predicts centre c ``times[m, c]`` times. Returns their step."""
     step = np.zeros_like(a)
     for c, word in enumerate(words):
         some = np.flatnonzero(times[:, c])
