@@ -155,11 +155,12 @@ py::dict word2vec_train(const py::array& tokens, std::int64_t begin, std::int64_
   a.longest_block = block;
 
   const std::int64_t tasks = (end - begin + block - 1) / block;
+  const std::int64_t workers = std::max<std::int64_t>(1, std::min<std::int64_t>(threads, tasks));
+  a.several_workers = workers > 1;
   std::vector<TrainingTotals> totals(static_cast<std::size_t>(tasks));
   {
     py::gil_scoped_release nogil;
     const std::size_t bytes = kernels().word2vec_workspace(a);
-    const std::int64_t workers = std::max<std::int64_t>(1, std::min<std::int64_t>(threads, tasks));
     std::vector<Workspace> workspaces(static_cast<std::size_t>(workers));
     parallel_for(tasks, threads, [&](std::int64_t task, int worker) {
       auto& workspace = workspaces[static_cast<std::size_t>(worker)];

@@ -65,6 +65,7 @@ struct Word2Vec {
   bool shrink_windows, skip_gram, mean, compute_loss;
   std::uint64_t key;           // of the random numbers: a mix of seed and epoch
   std::int64_t longest_block;  // the largest end - begin of a call
+  bool several_workers;        // calls run at the same time on the same model
 };
 
 // Euclidean lengths: out[i] = |rows[i]|, for i in [begin, end); no overflow nor underflow on the way.

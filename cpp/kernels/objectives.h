@@ -44,8 +44,56 @@ struct Inputs {
   float (*times)[kShared];  // how often each row predicts each of the step's centres
 };
 
+// The vectors of the Huffman tree's inner nodes. Every path begins at the top of the tree, so where several workers
+// train, its rows would move from core to core at every step: each worker has copies of its own of those, and adds what
+// it has changed to the model now and then.
+struct Nodes {
+  float* rows;
+  std::ptrdiff_t stride;
+  std::int32_t first;  // nodes from here on, the nearest to the root, have copies
+  std::int32_t copies;
+  float* own;     // (copies, stride)
+  float* before;  // (copies, stride) the model's rows when they were last copied
+
+  INLINE float* row(std::int32_t node) const {
+    return node < first ? rows + node * stride : own + (node - first) * stride;
+  }
+};
+
+constexpr std::int32_t kCopies = 64;  // nearly half of all that paths visit
+
+INLINE Nodes take_nodes(Arena& arena, const Outputs& o, bool several_workers) {
+  const std::int32_t nodes = o.vocabulary - 1;
+  const std::int32_t copies = !o.hierarchical || !several_workers ? 0 : nodes < kCopies ? nodes : kCopies;
+  Nodes n{o.nodes, o.stride, nodes - copies, copies, nullptr, nullptr};
+  n.own = arena.take<float>(static_cast<std::size_t>(copies * o.stride));
+  n.before = arena.take<float>(static_cast<std::size_t>(copies * o.stride));
+  return n;
+}
+
+INLINE void copy_top(const Nodes& n) {
+  const float* model = n.rows + n.first * n.stride;
+  for (std::ptrdiff_t i = 0; i < n.copies * n.stride; i += W) {
+    const F row = load(model + i);
+    store(n.own + i, row);
+    store(n.before + i, row);
+  }
+}
+
+// model += own - before, after which all three are the same.
+INLINE void merge_top(const Nodes& n) {
+  float* model = n.rows + n.first * n.stride;
+  for (std::ptrdiff_t i = 0; i < n.copies * n.stride; i += W) {
+    const F row = load(model + i) + (load(n.own + i) - load(n.before + i));
+    store(model + i, row);
+    store(n.own + i, row);
+    store(n.before + i, row);
+  }
+}
+
 // What a step needs besides the model.
 struct StepBuffers {
+  Nodes nodes;
   float** b;
   float* scores;            // (M, N) scores, then gradients
   float* labels;            // (N) 1 for a word to predict, 0 for another
@@ -61,10 +109,11 @@ INLINE std::size_t most_outputs(const Outputs& o) {
   return n;
 }
 
-INLINE StepBuffers take_step_buffers(Arena& arena, const Outputs& o, std::size_t rows) {
+INLINE StepBuffers take_step_buffers(Arena& arena, const Outputs& o, std::size_t rows, bool several_workers) {
   const std::size_t n = most_outputs(o);
   const auto padded = static_cast<std::size_t>(padded_columns(static_cast<int>(n)));
   StepBuffers s;
+  s.nodes = take_nodes(arena, o, several_workers);
   s.b = arena.take<float*>(n);
   s.scores = arena.take<float>(rows * padded);
   s.labels = arena.take<float>(o.softmax ? 0 : padded);
@@ -195,7 +244,7 @@ INLINE void train_hierarchical_softmax(const Outputs& o, std::int32_t word, cons
   const int length = static_cast<int>(o.path_offsets[word + 1] - begin);
   if (length == 0) return;  // a vocabulary of one word has nothing to decide
   for (int k = 0; k < length; ++k) {
-    s.b[k] = o.nodes + o.path_nodes[begin + k] * o.stride;
+    s.b[k] = s.nodes.row(o.path_nodes[begin + k]);
     s.labels[k] = o.path_labels[begin + k];
   }
   for (std::ptrdiff_t k = 0; k < length; k += W) {

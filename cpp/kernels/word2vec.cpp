@@ -14,7 +14,8 @@ namespace {
 constexpr std::int32_t kSentenceEnd = -1;
 constexpr std::int64_t kFarthestLook = 1 << 20;  // a window's most words on a side, and the positions searched for them
 constexpr std::int64_t kRowsAhead = 6;           // how far ahead of its turn a context row is prefetched
-constexpr std::int64_t kPathsAhead = 3;          // and a path through the Huffman tree
+constexpr std::int64_t kGroupsBetweenMerges = 64;
+constexpr std::int64_t kPathsAhead = 3;  // and a path through the Huffman tree
 
 bool kept(const Word2Vec& a, std::int64_t position) {
   if (!a.keep) return true;
@@ -111,7 +112,7 @@ Workspace take_workspace(const Word2Vec& a, Arena& arena) {
   const std::size_t rows = skip_gram ? kMostRows : kShared;
   Workspace w;
   w.ids = arena.take<std::int32_t>(most + static_cast<std::size_t>(a.longest_block) + 4);
-  w.step = take_step_buffers(arena, a.outputs, rows);
+  w.step = take_step_buffers(arena, a.outputs, rows, a.several_workers);
   for (auto& group : w.groups) group.samples = take_negative_samples(arena, a.outputs);
   w.in = take_inputs(arena, rows);
   w.in_ids = arena.take<std::int32_t>(rows);
@@ -124,11 +125,11 @@ Workspace take_workspace(const Word2Vec& a, Arena& arena) {
 
 // A path's place is in one table, its nodes in another, and their rows in a third: each is asked for in time for the
 // next. The rows of the tree's top are always at hand.
-INLINE void prepare_path(const Word2Vec& a, const Words& words, std::int64_t at, Ahead& soon) {
+INLINE void prepare_path(const Word2Vec& a, const Words& words, std::int64_t at, const Nodes& nodes, Ahead& soon) {
   constexpr std::int64_t kTop = 6;
   const Outputs& o = a.outputs;
   const std::int64_t* offsets = o.path_offsets + words.ids[at];
-  for (std::int64_t k = offsets[0] + kTop; k < offsets[1]; ++k) soon.add(o.nodes + o.path_nodes[k] * o.stride);
+  for (std::int64_t k = offsets[0] + kTop; k < offsets[1]; ++k) soon.add(nodes.row(o.path_nodes[k]));
   if (at + kRowsAhead >= words.last) return;
   const std::int32_t near = words.ids[at + kPathsAhead], far = words.ids[at + kRowsAhead];
   if (far >= 0) prefetch_read(o.path_offsets + far);
@@ -169,7 +170,7 @@ INLINE void find(const Word2Vec& a, const Words& words, std::int64_t at, Stream&
 }
 
 // Notes the rows that a group will need, so that memory works on them while the group before is trained.
-INLINE void prepare(const Word2Vec& a, const Words& words, Group& group, Ahead& soon) {
+INLINE void prepare(const Word2Vec& a, const Words& words, Group& group, const Nodes& nodes, Ahead& soon) {
   soon.count = 0;
   if (group.count == 0) return;
   if (a.outputs.negative > 0) {
@@ -180,7 +181,7 @@ INLINE void prepare(const Word2Vec& a, const Words& words, Group& group, Ahead& 
   }
   for (int c = 0; c < group.count; ++c) {
     const std::int64_t at = group.centres[c].at, ahead = at + kRowsAhead;
-    if (a.outputs.hierarchical) prepare_path(a, words, at, soon);
+    if (a.outputs.hierarchical) prepare_path(a, words, at, nodes, soon);
     if (ahead < words.last && words.ids[ahead] >= 0) soon.add(a.input + words.ids[ahead] * a.stride);
   }
 }
@@ -342,26 +343,30 @@ void word2vec(const Word2Vec& a, std::int64_t begin, std::int64_t end, float alp
   }
   Stream random{mix(a.key ^ mix(static_cast<std::uint64_t>(begin)))};
   // Three groups are in the making: one is trained, the rows of the next are fetched, and the draws of the one after.
+  copy_top(w.step.nodes);
+  std::int64_t trained = 0;
   Group *group = w.groups, *next = group + 1, *later = group + 2;
   next->count = later->count = 0;
   find(a, words, words.first, random, *group);
   if (group->count > 0) find(a, words, group->end(), random, *next);
-  prepare(a, words, *group, w.step.ahead);
+  prepare(a, words, *group, w.step.nodes, w.step.ahead);
   while (group->count > 0) {
     later->count = 0;
     if (next->count > 0) find(a, words, next->end(), random, *later);
-    prepare(a, words, *next, w.step.ahead);
+    prepare(a, words, *next, w.step.nodes, w.step.ahead);
     if (a.skip_gram) {
       train_skip_gram(a, words, *group, alpha, w, totals);
     } else {
       train_cbow(a, words, *group, alpha, w, totals);
     }
     totals.kept += group->count;
+    if (++trained % kGroupsBetweenMerges == 0) merge_top(w.step.nodes);
     Group* done = group;
     group = next;
     next = later;
     later = done;
   }
+  merge_top(w.step.nodes);
   const float probe = sum(*w.step.probe);
   if (!(probe - probe == 0)) totals.diverged = true;
 }
