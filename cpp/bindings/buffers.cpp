@@ -75,14 +75,15 @@ Piece* new_piece(std::size_t bytes) {
 
 }  // namespace
 
-py::array_t<float> output_array(std::int64_t rows, std::int64_t size) {
-  const auto bytes = static_cast<std::size_t>(rows * size) * sizeof(float);
-  if (bytes < kLeast) return py::array_t<float>({rows, size});
+py::array_t<float> output_array(const std::vector<py::ssize_t>& shape) {
+  std::size_t bytes = sizeof(float);
+  for (const py::ssize_t size : shape) bytes *= static_cast<std::size_t>(size);
+  if (bytes < kLeast) return py::array_t<float>(shape);
   const std::size_t whole = (bytes + sizeof(Piece) + kHugePage - 1) / kHugePage * kHugePage;
   Piece* piece = store.take(whole);
   if (!piece) piece = new_piece(whole);
   py::capsule owner(piece, [](void* p) { store.give(static_cast<Piece*>(p)); });
-  return py::array_t<float>({rows, size}, reinterpret_cast<float*>(piece + 1), owner);
+  return py::array_t<float>(shape, reinterpret_cast<float*>(piece + 1), owner);
 }
 
 }  // namespace lexigrad

@@ -2,14 +2,14 @@
 // computed into it.
 #pragma once
 
-#include <cstdint>
+#include <vector>
 
 #include "bindings/arrays.h"
 
 namespace lexigrad {
 
-// An array (rows, size) of values that are not initialised, aligned to 64 bytes. Where it is large its memory comes
+// An array of values that are not initialised, aligned to 64 bytes. Where it is large its memory comes
 // from, and at its end goes to, a small store of free pieces.
-py::array_t<float> output_array(std::int64_t rows, std::int64_t size);
+py::array_t<float> output_array(const std::vector<py::ssize_t>& shape);
 
 }  // namespace lexigrad
