@@ -146,6 +146,22 @@ def test_extreme_logits_are_exact():
     np.testing.assert_allclose(losses, [np.log(2), 1 + np.log1p(np.exp(-1))], rtol=1e-6)
 
 
+def test_large_outputs_are_apart_and_their_memory_is_used_again():
+    x = np.zeros((300, 2000), np.float32)
+    first, second = _core.softmax_forward(x), _core.softmax_forward(x)
+    assert not np.shares_memory(first, second)
+    assert first.ctypes.data % 64 == 0
+    first[:] = 7
+    view, place = first[5:], second.ctypes.data
+    del second
+    third = _core.softmax_forward(x)
+    assert third.ctypes.data == place
+    assert (view == 7).all()
+    many = [_core.softmax_forward(x) for _ in range(20)]
+    del many
+    np.testing.assert_array_equal(_core.softmax_forward(x), third)
+
+
 def test_nothing_to_average():
     x = Tensor(np.zeros((2, 3)), requires_grad=True, dtype=np.float32)
     loss = cross_entropy(x, np.array([-100, -100]))

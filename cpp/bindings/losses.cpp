@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bindings/arrays.h"
+#include "bindings/buffers.h"
 #include "core/dispatch.h"
 #include "core/parallel.h"
 
@@ -50,7 +51,7 @@ using SoftmaxBackwardKernel = void (*)(const SoftmaxBackward&, std::int64_t, std
 py::array_t<float> softmax_of(SoftmaxKernel kernel, const py::array& x) {
   const auto [count, size] = shape<2>(x, "x");
   const float* data = in<float, 2>(x, "x", {count, size});
-  py::array_t<float> y({count, size});
+  auto y = output_array({count, size});
   const Softmax a{data, size, y.mutable_data()};
   py::gil_scoped_release nogil;
   for_rows(count, size, num_threads(), [&](std::int64_t begin, std::int64_t end, int) { kernel(a, begin, end); });
@@ -61,7 +62,7 @@ py::array_t<float> softmax_backward_of(SoftmaxBackwardKernel kernel, const py::a
   const auto [count, size] = shape<2>(y, "y");
   const float* value = in<float, 2>(y, "y", {count, size});
   const float* gradient = in<float, 2>(dy, "dy", {count, size});
-  py::array_t<float> dx({count, size});
+  auto dx = output_array({count, size});
   const SoftmaxBackward a{value, gradient, size, dx.mutable_data()};
   py::gil_scoped_release nogil;
   for_rows(count, size, num_threads(), [&](std::int64_t begin, std::int64_t end, int) { kernel(a, begin, end); });
@@ -111,7 +112,7 @@ py::tuple cross_entropy(const py::array& logits, const py::array& targets, std::
   a.losses = losses.mutable_data();
   py::object gradient = py::none();
   if (with_gradient) {
-    py::array_t<float> array({count, classes});
+    auto array = output_array({count, classes});
     a.gradient = array.mutable_data();
     gradient = array;
   }
@@ -182,7 +183,7 @@ py::tuple ctc(const py::array& x, const py::array& targets, const py::array& tar
   a.losses = losses.mutable_data();
   py::object gradient = py::none();
   if (with_gradient) {
-    py::array_t<float> array({T, B, V});
+    auto array = output_array({T, B, V});
     a.gradient = array.mutable_data();
     gradient = array;
   }
@@ -269,7 +270,7 @@ py::tuple attention_backward(const py::array& dcontext, const std::optional<py::
   py::array_t<float> dscores({a.B, a.T, a.S});
   py::object dquery = py::none(), dkeys = py::none(), dvalues = py::none();
   const auto output = [](py::object& into, std::int64_t n, std::int64_t B, std::int64_t size) {
-    py::array_t<float> array({n, B, size});
+    auto array = output_array({n, B, size});
     into = array;
     return array.mutable_data();
   };

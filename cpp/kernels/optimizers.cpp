@@ -9,11 +9,26 @@ namespace {
 
 constexpr auto step = static_cast<std::int64_t>(W);
 
-// rule(parameter, gradient, state) changes a vector of the parameter and of each of N states.
+// rule(parameter, gradient, state) changes `count` <= W values of the parameter and of each of N states.
+template <int N, typename Rule>
+INLINE void update_some(const ParameterSpan& s, std::int64_t i, std::int64_t count, Rule rule) {
+  F state[N > 0 ? N : 1];
+  F parameter = load_first(s.parameter + i, count, 0);
+  for (int k = 0; k < N; ++k) state[k] = load_first(s.state[k] + i, count, 0);
+  rule(parameter, load_first(s.gradient + i, count, 0), state);
+  store_first(s.parameter + i, parameter, count);
+  for (int k = 0; k < N; ++k) store_first(s.state[k] + i, state[k], count);
+}
+
+// The same for the whole stretch, in vectors that the parameter has aligned: so are the others in arrays that came
+// from one allocator.
 template <int N, typename Rule>
 INLINE void update(const ParameterSpan& s, Rule rule) {
   F state[N > 0 ? N : 1];
-  std::int64_t i = 0;
+  const auto place = static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(s.parameter) / sizeof(float));
+  const std::int64_t head = (step - place % step) % step;
+  std::int64_t i = head < s.size ? head : s.size;
+  if (i > 0) update_some<N>(s, 0, i, rule);
   for (; i + step <= s.size; i += step) {
     F parameter = load(s.parameter + i);
     for (int k = 0; k < N; ++k) state[k] = load(s.state[k] + i);
@@ -21,13 +36,7 @@ INLINE void update(const ParameterSpan& s, Rule rule) {
     store(s.parameter + i, parameter);
     for (int k = 0; k < N; ++k) store(s.state[k] + i, state[k]);
   }
-  const std::int64_t left = s.size - i;
-  if (left == 0) return;
-  F parameter = load_first(s.parameter + i, left, 0);
-  for (int k = 0; k < N; ++k) state[k] = load_first(s.state[k] + i, left, 0);
-  rule(parameter, load_first(s.gradient + i, left, 0), state);
-  store_first(s.parameter + i, parameter, left);
-  for (int k = 0; k < N; ++k) store_first(s.state[k] + i, state[k], left);
+  if (i < s.size) update_some<N>(s, i, s.size - i, rule);
 }
 
 // The gradient that a rule sees.

@@ -156,14 +156,33 @@ INLINE bool any(I mask) {
   return bits != 0;
 }
 
-// The first `count` < W floats at p, the other lanes `rest`; and their store.
+// The first `count` < W floats at p, the other lanes `rest`; and their store. Memory past them is not touched.
+#if defined(__AVX2__) && !defined(__AVX512F__)
+INLINE __m256i first_lanes(std::int64_t count) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+#endif
 INLINE F load_first(const float* p, std::int64_t count, float rest) {
+#if defined(__AVX512F__)
+  const auto lanes = static_cast<__mmask16>((1u << count) - 1);
+  return reinterpret_cast<F>(_mm512_mask_loadu_ps(reinterpret_cast<__m512>(splat(rest)), lanes, p));
+#elif defined(__AVX2__)
+  const __m256i lanes = first_lanes(count);
+  return select(reinterpret_cast<I>(lanes), reinterpret_cast<F>(_mm256_maskload_ps(p, lanes)), splat(rest));
+#else
   F v = splat(rest);
   for (std::int64_t lane = 0; lane < count; ++lane) v[lane] = p[lane];
   return v;
+#endif
 }
 INLINE void store_first(float* p, F v, std::int64_t count) {
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << count) - 1), reinterpret_cast<__m512>(v));
+#elif defined(__AVX2__)
+  _mm256_maskstore_ps(p, first_lanes(count), reinterpret_cast<__m256>(v));
+#else
   for (std::int64_t lane = 0; lane < count; ++lane) p[lane] = v[lane];
+#endif
 }
 
 INLINE F sqrt(F v) {

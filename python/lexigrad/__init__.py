@@ -1,6 +1,6 @@
 """lexigrad: word embeddings and recurrent networks on ordinary CPUs."""
 
-from lexigrad import nn
+from lexigrad import nn, optim
 from lexigrad._core import num_threads, set_num_threads
 from lexigrad.embed.callbacks import CallbackAny2Vec, StopTraining, TrainingInterrupted
 from lexigrad.embed.keyedvectors import KeyedVectors
@@ -26,5 +26,6 @@ __all__ = [
     "nn",
     "no_grad",
     "num_threads",
+    "optim",
     "set_num_threads",
 ]

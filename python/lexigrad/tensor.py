@@ -534,7 +534,9 @@ def _sum(total: Array | SparseRows, gradient: Gradient, in_place: bool) -> Array
 def _is_fresh(gradient: Gradient, arguments: list[Array], results: tuple[Gradient | None, ...]) -> bool:
     """Whether a returned gradient is an array that nothing else has to do with."""
     array = gradient.rows if isinstance(gradient, SparseRows) else gradient
-    if type(array) is not np.ndarray or array.base is not None or not array.flags.carray:
+    if type(array) is not np.ndarray or not array.flags.carray:
+        return False
+    if array.base is not None and type(array.base).__name__ != "PyCapsule":  # a kernel's output owns its memory so
         return False
     return sum(other is gradient for other in results) == 1 and not any(other is array for other in arguments)
 

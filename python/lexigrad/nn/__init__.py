@@ -2,23 +2,43 @@
 
 from lexigrad.nn import functional, init
 from lexigrad.nn.activation import Identity, ReLU, Sigmoid, Tanh
+from lexigrad.nn.attention import Attention
 from lexigrad.nn.container import ModuleList, Sequential
 from lexigrad.nn.dropout import Dropout, VariationalDropout
 from lexigrad.nn.embedding import Embedding
 from lexigrad.nn.linear import Linear
+from lexigrad.nn.losses import (
+    AdaptiveLogSoftmaxWithLoss,
+    BCELoss,
+    BCEWithLogitsLoss,
+    CrossEntropyLoss,
+    CTCLoss,
+    MSELoss,
+    NLLLoss,
+    SampledSoftmaxLoss,
+)
 from lexigrad.nn.module import Module, Parameter
 from lexigrad.nn.normalization import LayerNorm
 
 __all__ = [
+    "AdaptiveLogSoftmaxWithLoss",
+    "Attention",
+    "BCELoss",
+    "BCEWithLogitsLoss",
+    "CTCLoss",
+    "CrossEntropyLoss",
     "Dropout",
     "Embedding",
     "Identity",
     "LayerNorm",
     "Linear",
+    "MSELoss",
     "Module",
     "ModuleList",
+    "NLLLoss",
     "Parameter",
     "ReLU",
+    "SampledSoftmaxLoss",
     "Sequential",
     "Sigmoid",
     "Tanh",

@@ -1,5 +1,7 @@
 """The operations of ``lexigrad.ops`` under one roof."""
 
+from lexigrad.ops.attention import additive_scores, attend, dot_attention
+from lexigrad.ops.ctc import ctc_loss
 from lexigrad.ops.dropout import dropout
 from lexigrad.ops.elementwise import (
     abs,
@@ -22,6 +24,7 @@ from lexigrad.ops.elementwise import (
 )
 from lexigrad.ops.embedding import embedding
 from lexigrad.ops.layer_norm import layer_norm
+from lexigrad.ops.losses import binary_cross_entropy, binary_cross_entropy_with_logits, mse_loss, nll_loss
 from lexigrad.ops.matmul import linear, matmul
 from lexigrad.ops.reduce import argmax, logsumexp, max, mean, min, sum, var
 from lexigrad.ops.shape import (
@@ -39,10 +42,13 @@ from lexigrad.ops.shape import (
     transpose,
     unsqueeze,
 )
+from lexigrad.ops.softmax import cross_entropy, log_softmax, softmax
 
 __all__ = [
-    "abs", "add", "argmax", "broadcast_to", "clip", "concatenate", "div", "dropout", "embedding", "exp", "flatten",
-    "layer_norm", "linear", "log", "logsumexp", "masked_fill", "matmul", "max", "maximum", "mean", "min", "minimum",
-    "mul", "neg", "pad", "permute", "pow", "relu", "reshape", "sigmoid", "split", "sqrt", "squeeze", "stack", "sub",
-    "sum", "swapaxes", "tanh", "transpose", "unsqueeze", "var", "where",
+    "abs", "add", "additive_scores", "argmax", "attend", "binary_cross_entropy", "binary_cross_entropy_with_logits",
+    "broadcast_to", "clip", "concatenate", "cross_entropy", "ctc_loss", "div", "dot_attention", "dropout",
+    "embedding", "exp", "flatten", "layer_norm", "linear", "log", "log_softmax", "logsumexp", "masked_fill", "matmul",
+    "max", "maximum", "mean", "min", "minimum", "mse_loss", "mul", "neg", "nll_loss", "pad", "permute", "pow", "relu",
+    "reshape", "sigmoid", "softmax", "split", "sqrt", "squeeze", "stack", "sub", "sum", "swapaxes", "tanh",
+    "transpose", "unsqueeze", "var", "where",
 ]  # fmt: skip
