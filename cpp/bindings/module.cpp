@@ -7,6 +7,7 @@
 namespace lexigrad {
 void bind_embed(pybind11::module_& m);
 void bind_phrases(pybind11::module_& m);
+void bind_recurrent(pybind11::module_& m);
 void bind_text(pybind11::module_& m);
 void bind_vector_files(pybind11::module_& m);
 void bind_vectors(pybind11::module_& m);
@@ -22,6 +23,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   m.def("set_num_threads", &set_num_threads, pybind11::arg("count"));
   bind_embed(m);
   bind_phrases(m);
+  bind_recurrent(m);
   bind_text(m);
   bind_vector_files(m);
   bind_vectors(m);

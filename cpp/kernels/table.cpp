@@ -6,12 +6,20 @@
 
 namespace lexigrad::LEXIGRAD_ISA {
 
+void fill_gru(Kernels&);
+void fill_lstm(Kernels&);
+void fill_recurrent(Kernels&);
+void fill_rnn(Kernels&);
 void fill_similarity(Kernels&);
 void fill_word2vec(Kernels&);
 
 void fill(Kernels& table) {
   table.isa = LEXIGRAD_TEXT(LEXIGRAD_ISA);
   table.width = W;
+  fill_gru(table);
+  fill_lstm(table);
+  fill_recurrent(table);
+  fill_rnn(table);
   fill_similarity(table);
   fill_word2vec(table);
 }
