@@ -9,7 +9,6 @@ intermediate tensor: an array that no gradient needs is freed when its tensor is
 import functools
 import heapq
 import inspect
-import itertools
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -234,7 +233,10 @@ class Tensor:
         if seed.shape != self.data.shape:
             raise ValueError(f"gradient must have shape {self.data.shape}, not {seed.shape}")
         if self._edge is None:
-            _accumulate_in_leaf(self, seed, fresh=True)
+            if self.grad is None:
+                self.grad = seed
+            else:
+                _add_to_leaf(self, self.grad, seed)
         else:
             _go_back(self._edge, seed, retain_graph)
 
@@ -430,68 +432,76 @@ def operation_name(backward: Backward) -> str:
     return named[max(0, len(named) - 2)]
 
 
-def _go_back(root: Edge, seed: Array, retain_graph: bool) -> None:
-    """Run the nodes that the root was computed from, by falling order: each after all that used its outputs."""
-    pending: dict[Node, list[Array | SparseRows | None]] = {}  # sums of gradients of the outputs of nodes that wait
-    owned: set[Edge] = set()  # outputs whose sum was made here, so that it may be added to in place
-    heap: list[tuple[int, int, Node]] = []
-    ticks = itertools.count()
-    anomaly = _anomaly.get()
+class _Waiting:
+    """The nodes that wait for backward, and the sums of the gradients of their outputs so far."""
 
-    def send(edge: Edge, gradient: Gradient) -> None:
+    __slots__ = ("count", "heap", "owned", "sums")
+
+    def __init__(self) -> None:
+        self.heap: list[tuple[int, int, Node]] = []
+        self.count = 0
+        self.sums: dict[Node, list[Array | SparseRows | None]] = {}
+        self.owned: set[Edge] = set()  # outputs whose sum was made here, so that it may be added to in place
+
+    def add(self, edge: Edge, gradient: Gradient) -> None:
+        """Add to the gradient of an output; the first time, have its node wait."""
         node, slot = edge
-        sums = pending.get(node)
-        if sums is None:
-            sums = pending[node] = [None] * len(node.outputs)
-            heapq.heappush(heap, (-node.order, next(ticks), node))
         shape, dtype = node.outputs[slot]
-        gradient = _fitted(gradient, shape, dtype)
+        if type(gradient) is not np.ndarray or gradient.dtype is not dtype or gradient.shape != shape:
+            gradient = _fitted(gradient, shape, dtype)
+        sums = self.sums.get(node)
+        if sums is None:
+            sums = self.sums[node] = [None] * len(node.outputs)
+            self.count += 1
+            heapq.heappush(self.heap, (-node.order, self.count, node))
         total = sums[slot]
-        if total is not None:
-            sums[slot] = _sum(total, gradient, edge in owned)
-            owned.add(edge)
-        elif isinstance(gradient, Piece):
-            sums[slot] = _sum(np.zeros(shape, dtype), gradient, True)
-            owned.add(edge)
-        else:
+        if total is None and not isinstance(gradient, Piece):
             sums[slot] = gradient
+            return
+        made_here = total is None or edge in self.owned
+        sums[slot] = _sum(np.zeros(shape, dtype) if total is None else total, gradient, made_here)
+        self.owned.add(edge)
 
-    send(root, seed)
-    while heap:
-        node = heapq.heappop(heap)[2]
-        arguments = _arguments(node, pending.pop(node))
+    def pop(self) -> tuple[Node, list[Array]]:
+        """A node of the greatest order, after all that used its outputs, and their gradients: dense."""
+        node = heapq.heappop(self.heap)[2]
+        sums: list[Any] = self.sums.pop(node)
+        for slot, total in enumerate(sums):
+            if type(total) is not np.ndarray:
+                sums[slot] = np.zeros(*node.outputs[slot]) if total is None else total.dense()
+        return node, sums
+
+
+def _go_back(root: Edge, seed: Array, retain_graph: bool) -> None:
+    """Run the nodes that the root was computed from, by falling order."""
+    waiting, anomaly = _Waiting(), _anomaly.get()
+    waiting.add(root, seed)
+    while waiting.heap:
+        node, arguments = waiting.pop()
         if node.backward is None:
             raise RuntimeError(
                 "backward has been over this part of the graph before, and freed it: compute the loss again, or give "
                 "retain_graph=True to every backward but the last"
             )
-        results = node.backward(*arguments)
-        if type(results) is not tuple or len(results) != len(node.edges):
+        edges, results = node.edges, node.backward(*arguments)
+        if type(results) is not tuple or len(results) != len(edges):
             raise TypeError(
-                f"backward of {node.name} must return a tuple of {len(node.edges)} gradients, not {results!r:.80}"
+                f"backward of {node.name} must return a tuple of {len(edges)} gradients, not {results!r:.80}"
             )
         if anomaly:
             _check_backward(node, arguments, results)
-        for edge, gradient in zip(node.edges, results, strict=True):
+        for edge, gradient in zip(edges, results):  # noqa: B905
             if edge is None or gradient is None:
                 continue
             if type(edge) is tuple:
-                send(edge, gradient)
+                waiting.add(edge, gradient)
+            elif (total := edge.grad) is None:  # type: ignore[union-attr]
+                _start_leaf(edge, gradient, _is_fresh(gradient, arguments, results))  # type: ignore[arg-type]
             else:
-                _accumulate_in_leaf(edge, gradient, _is_fresh(gradient, arguments, results))  # type: ignore[arg-type]
+                _add_to_leaf(edge, total, gradient)  # type: ignore[arg-type]
         if not retain_graph:
             node.backward, node.edges = None, []
-        del node, arguments, results, edge, gradient
-
-
-def _arguments(node: Node, sums: list[Array | SparseRows | None]) -> list[Array]:
-    """The gradients of all outputs of a node, dense."""
-    arguments = []
-    for total, (shape, dtype) in zip(sums, node.outputs, strict=True):
-        if total is None:
-            total = np.zeros(shape, dtype)
-        arguments.append(as_dense(total))
-    return arguments
+        del node, edges, arguments, results, edge, gradient
 
 
 def _fitted(gradient: Gradient, shape: Shape, dtype: np.dtype[Any]) -> Gradient:
@@ -529,18 +539,22 @@ def _is_fresh(gradient: Gradient, arguments: list[Array], results: tuple[Gradien
     return sum(other is gradient for other in results) == 1 and not any(other is array for other in arguments)
 
 
-def _accumulate_in_leaf(leaf: Tensor, gradient: Gradient, fresh: bool) -> None:
-    """Add to the gradient of a leaf, or make it, from the gradient itself if that is fresh."""
-    data, total = leaf.data, leaf.grad
+def _start_leaf(leaf: Tensor, gradient: Gradient, fresh: bool) -> None:
+    """Make the gradient of a leaf: from the gradient itself if that is fresh, else from a copy."""
+    data = leaf.data
     fitted = _fitted(gradient, data.shape, data.dtype)
-    if total is not None:
-        leaf.grad = _sum(total, fitted, isinstance(total, SparseRows) or total.flags.writeable)
-    elif isinstance(fitted, Piece):
+    if isinstance(fitted, Piece):
         leaf.grad = _sum(np.zeros(data.shape, data.dtype), fitted, True)
     elif isinstance(fitted, SparseRows):
         leaf.grad = fitted if fresh else SparseRows(fitted.indices, fitted.rows.copy(), fitted.shape)
     else:
         leaf.grad = fitted if fresh and fitted is gradient else np.array(fitted, order="C")
+
+
+def _add_to_leaf(leaf: Tensor, total: Array | SparseRows, gradient: Gradient) -> None:
+    """Add to the gradient ``total`` that a leaf has."""
+    fitted = _fitted(gradient, leaf.data.shape, leaf.data.dtype)
+    leaf.grad = _sum(total, fitted, isinstance(total, SparseRows) or total.flags.writeable)
 
 
 def is_grad_enabled() -> bool:

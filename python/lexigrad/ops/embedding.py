@@ -7,7 +7,7 @@ from lexigrad.sparse import SparseRows
 from lexigrad.tensor import Array, Operand, Tensor, record
 
 
-def embedding(ids: Operand, weight: Tensor, padding_idx: int | None = None) -> Tensor:
+def embedding(ids: Operand, weight: Operand, padding_idx: int | None = None) -> Tensor:
     """ids (...), weight (V, D) -> the rows of these ids, (..., D).
 
     The gradient of the weight has the rows that occurred alone (``SparseRows``).
@@ -20,6 +20,7 @@ def embedding(ids: Operand, weight: Tensor, padding_idx: int | None = None) -> T
         ValueError: an id is not in 0 .. V - 1, or padding_idx not in -V .. V - 1.
     """
     rows = as_tensor(ids).data
+    weight = as_tensor(weight)
     shape = weight.data.shape
     if rows.dtype.kind not in "iu" and rows.size:
         raise TypeError(f"ids must be integers, not {rows.dtype}")

@@ -6,6 +6,9 @@ import numpy as np
 
 from lexigrad.tensor import Array, Operand, Shape, Tensor, as_array, tensor_of
 
+_INTEGERS = (int, np.integer)
+_NUMBERS = (int, float, np.number)  # a tuple: a union would be made anew at each use
+
 
 def as_tensor(operand: Operand) -> Tensor:
     """The tensor itself, or a constant."""
@@ -28,7 +31,7 @@ def pair(a: Operand, b: Operand) -> tuple[Tensor, Tensor]:
     if not isinstance(b, Tensor):
         b = _beside(b, a)
     left, right = a.data.dtype, b.data.dtype
-    if left is right or left == right or left.kind == right.kind:
+    if left is right or left.kind == right.kind:
         return a, b
     if left.kind == "f":
         return a, tensor_of(b.data.astype(left))
@@ -36,12 +39,12 @@ def pair(a: Operand, b: Operand) -> tuple[Tensor, Tensor]:
 
 
 def _beside(value: Any, other: Operand) -> Tensor:
-    if not isinstance(value, int | float | np.number) or not isinstance(other, Tensor):
+    if not isinstance(value, _NUMBERS) or not isinstance(other, Tensor):
         return as_tensor(value)
     dtype = other.data.dtype
-    if dtype.kind == "f" or (dtype.kind in "iu" and isinstance(value, int | np.integer)):
+    if dtype.kind == "f" or (dtype.kind in "iu" and isinstance(value, _INTEGERS)):
         return tensor_of(np.array(value, dtype))
-    return tensor_of(np.array(value, np.float32 if isinstance(value, float | np.floating) else None))
+    return tensor_of(np.array(value, None if isinstance(value, _INTEGERS) else np.float32))
 
 
 def unbroadcast(gradient: Array, shape: Shape) -> Array:
