@@ -239,7 +239,7 @@ class ForwardPass : Pass {
           return works;
         },
         [&](const Member& m, std::vector<Work>& works) {
-          for (Work& w : works) work(w, lockstep(m) ? &m.barrier : nullptr);
+          for (Work& w : works) through_time(w, lockstep(m) ? &m.barrier : nullptr);
         });
   }
 
@@ -304,7 +304,7 @@ class ForwardPass : Pass {
     return chunk_gates_ + ((share.direction * chunk_ + s % chunk_) * a.B + b) * saved_row;
   }
 
-  void work(Work& w, SpinBarrier* barrier) {
+  void through_time(Work& w, SpinBarrier* barrier) {
     for (std::int64_t begin = 0; begin < a.T; begin += chunk_) {
       const std::int64_t end = std::min(a.T, begin + chunk_);
       project(w, begin, end);

@@ -185,8 +185,7 @@ struct RecurrentForward {
   float* step_cells;            // LSTM with `save`: (B, units) cell states after the step
   float* step_out;              // output
   std::int64_t out_stride;
-  float* product;               // work space: kMostSlots * panel width floats a row
-  float* const* product_rows;
+  float* const* product_rows;   // work space: kMostSlots * panel width floats a row
   bool save, relu;
 };
 
