@@ -34,7 +34,8 @@ RecurrentParameters<const float> parameters(const std::vector<Optional>& weights
     throw std::invalid_argument("weights must be w_ih, w_hh and both biases or none");
   }
   return {in<float, 2>(**w_ih, "w_ih", {rows, I}), in<float, 2>(**w_hh, "w_hh", {rows, H}),
-          *b_ih ? in<float, 1>(**b_ih, "b_ih", {rows}) : nullptr, *b_hh ? in<float, 1>(**b_hh, "b_hh", {rows}) : nullptr};
+          *b_ih ? in<float, 1>(**b_ih, "b_ih", {rows}) : nullptr,
+          *b_hh ? in<float, 1>(**b_hh, "b_hh", {rows}) : nullptr};
 }
 
 const std::int64_t* checked_lengths(const Optional& lengths, std::int64_t T, std::int64_t B) {
@@ -128,13 +129,12 @@ py::tuple backward(Cell cell, const py::array& x, const Optional& lengths, const
   if (wanted.size() != 3 + weights.size()) throw std::invalid_argument("wanted must name x, h0, c0 and each weight");
   if (lstm && !cells) throw std::invalid_argument("cells must be what forward saved");
   const auto size = output_shape(a, batch_first);
-  const RecurrentResult saved{
-      const_cast<float*>(in<float, 3>(y, "y", size)),  // only read
-      output_strides(a, batch_first),
-      nullptr,
-      nullptr,
-      inout<float, 4>(gates, "gates", {D, a.T, a.B, slots_of(cell) * a.H}),
-      lstm ? const_cast<float*>(in<float, 4>(*cells, "cells", {D, a.T, a.B, a.H})) : nullptr};
+  const RecurrentResult saved{const_cast<float*>(in<float, 3>(y, "y", size)),  // only read
+                              output_strides(a, batch_first),
+                              nullptr,
+                              nullptr,
+                              inout<float, 4>(gates, "gates", {D, a.T, a.B, slots_of(cell) * a.H}),
+                              lstm ? const_cast<float*>(in<float, 4>(*cells, "cells", {D, a.T, a.B, a.H})) : nullptr};
   std::vector<std::optional<py::array_t<float>>> results(wanted.size());
   const auto result = [&](std::size_t place, const std::vector<py::ssize_t>& shape_of_it) -> float* {
     if (!wanted[place]) return nullptr;
@@ -167,9 +167,8 @@ void bind(py::module_& m, const std::string& name) {
   using namespace py::literals;
   m.def((name + "_forward").c_str(),
         [](const py::array& x, const Optional& lengths, const Optional& h0, const Optional& c0,
-           const std::vector<Optional>& weights, bool batch_first, bool save, int threads) {
-          return forward(cell, x, lengths, h0, c0, weights, batch_first, save, threads);
-        },
+           const std::vector<Optional>& weights, bool batch_first, bool save,
+           int threads) { return forward(cell, x, lengths, h0, c0, weights, batch_first, save, threads); },
         "x"_a, "lengths"_a, "h0"_a, "c0"_a, "weights"_a, "batch_first"_a, "save"_a, "threads"_a);
   m.def((name + "_backward").c_str(),
         [](const py::array& x, const Optional& lengths, const Optional& h0, const Optional& c0,

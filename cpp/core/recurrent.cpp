@@ -111,9 +111,7 @@ class Pass {
   }
 
   // The blocks of units of a share.
-  Range blocks_of_share(const Share& m) const {
-    return by_units ? part(blocks, m.count, m.index) : Range{0, blocks};
-  }
+  Range blocks_of_share(const Share& m) const { return by_units ? part(blocks, m.count, m.index) : Range{0, blocks}; }
 
   std::int64_t length(std::int64_t b) const { return a.lengths ? a.lengths[b] : a.T; }
   std::int64_t time_of(int direction, std::int64_t step) const { return direction ? a.T - 1 - step : step; }
@@ -130,9 +128,7 @@ class Pass {
     while (batch.active > 0 && !has_step(batch.active - 1)) --batch.active;
   }
 
-  const float* x_row(std::int64_t t, std::int64_t b) const {
-    return a.x + t * a.x_strides.time + b * a.x_strides.row;
-  }
+  const float* x_row(std::int64_t t, std::int64_t b) const { return a.x + t * a.x_strides.time + b * a.x_strides.row; }
   float* gates_row(int direction, std::int64_t t, std::int64_t b) const {
     return out.gates + ((direction * a.T + t) * a.B + b) * saved_row;
   }
@@ -141,9 +137,7 @@ class Pass {
     return state ? state + (direction * a.B + b) * a.H : zeros;
   }
   // Does step t begin the sequence of row b?
-  bool is_first(int direction, std::int64_t t, std::int64_t b) const {
-    return t == (direction ? length(b) - 1 : 0);
-  }
+  bool is_first(int direction, std::int64_t t, std::int64_t b) const { return t == (direction ? length(b) - 1 : 0); }
   const float* h_before(int direction, std::int64_t t, std::int64_t b) const {
     if (is_first(direction, t, b)) return initial(a.h0, direction, b);
     const std::int64_t before = direction ? t + 1 : t - 1;
@@ -499,7 +493,9 @@ class BackwardPass : Pass {
     if (!g.x || d > 0) return;  // a task adds the gradients of x from both directions
     for (std::int64_t row = 0; row < count; row += kChunkRows) {
       for (std::int64_t block = 0; block < x_blocks; block += kChunkBlocks) {
-        tasks_.push_back({Product::kX, 0, {row, std::min(count, row + kChunkRows)},
+        tasks_.push_back({Product::kX,
+                          0,
+                          {row, std::min(count, row + kChunkRows)},
                           {block, std::min(x_blocks, block + kChunkBlocks)}});
       }
     }
@@ -571,8 +567,7 @@ class BackwardPass : Pass {
     const Range range = blocks_of_share(w.share);
     (a.cell == Cell::kLstm  ? k.lstm_backward
      : a.cell == Cell::kGru ? k.gru_backward
-                            : k.rnn_backward)(r, w.batch.active, range.begin * width,
-                                              std::min(a.H, range.end * width));
+                            : k.rnn_backward)(r, w.batch.active, range.begin * width, std::min(a.H, range.end * width));
   }
 
   // The gradients of the initial states: of each sequence that has a step, through its first one.

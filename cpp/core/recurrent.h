@@ -26,7 +26,7 @@ struct RecurrentParameters {
 struct RecurrentLayer {
   Cell cell;
   std::int64_t T, B, I, H;
-  int directions;                             // the second one runs backwards in time
+  int directions;  // the second one runs backwards in time
   RecurrentParameters<const float> weights[2];
   const float* x;
   Strides x_strides;

@@ -159,7 +159,7 @@ struct Outer {
   float* work;  // kOuterRows * kOuterDepth floats
 };
 constexpr std::int64_t kFewOuter = 4;
-constexpr std::int64_t kOuterRows = 96;   // rows of c that a call takes at most
+constexpr std::int64_t kOuterRows = 96;  // rows of c that a call takes at most
 constexpr std::int64_t kOuterDepth = 256;
 
 // out[i - begin] = sum over k of a[k][i], for i in [begin, end).
@@ -173,19 +173,19 @@ struct ColumnSums {
 // rows[i]. Arrays named "step" are those of this time step, by batch row.
 struct RecurrentForward {
   std::int64_t units;
-  const float* weights;         // (G units, units)
-  const float* panels;          // the same, packed; or null
-  const float* hidden_bias;     // GRU: (units) b_hn; or null
-  const std::int32_t* rows;     // batch rows
-  const float* const* h;        // state rows before the step
-  float* const* h_next;         // and after it
-  float* const* c;              // LSTM: cell state rows, updated
-  float* step_gates;            // in: W x + b; out, with `save`: what backward needs
-  std::int64_t gates_stride;    // floats from a batch row to the next
-  float* step_cells;            // LSTM with `save`: (B, units) cell states after the step
-  float* step_out;              // output
+  const float* weights;       // (G units, units)
+  const float* panels;        // the same, packed; or null
+  const float* hidden_bias;   // GRU: (units) b_hn; or null
+  const std::int32_t* rows;   // batch rows
+  const float* const* h;      // state rows before the step
+  float* const* h_next;       // and after it
+  float* const* c;            // LSTM: cell state rows, updated
+  float* step_gates;          // in: W x + b; out, with `save`: what backward needs
+  std::int64_t gates_stride;  // floats from a batch row to the next
+  float* step_cells;          // LSTM with `save`: (B, units) cell states after the step
+  float* step_out;            // output
   std::int64_t out_stride;
-  float* const* product_rows;   // work space: kMostSlots * panel width floats a row
+  float* const* product_rows;  // work space: kMostSlots * panel width floats a row
   bool save, relu;
 };
 
@@ -193,13 +193,13 @@ struct RecurrentForward {
 struct RecurrentBackward {
   std::int64_t units;
   const std::int32_t* rows;
-  float* const* dh;             // in: dL/dh after the step, but for step_dout; out: what skips the product with W_hh
-  float* const* dc;             // LSTM: dL/dc after the step; before it
-  float* step_gates;            // in: what forward saved; out: gradients before the activation
+  float* const* dh;   // in: dL/dh after the step, but for step_dout; out: what skips the product with W_hh
+  float* const* dc;   // LSTM: dL/dc after the step; before it
+  float* step_gates;  // in: what forward saved; out: gradients before the activation
   std::int64_t gates_stride;
-  const float* step_cells;      // LSTM: (B, units) cell states after the step
-  const float* const* before;   // LSTM: c, GRU: h before the step, by state row
-  const float* step_dout;       // gradient of the output; or null
+  const float* step_cells;     // LSTM: (B, units) cell states after the step
+  const float* const* before;  // LSTM: c, GRU: h before the step, by state row
+  const float* step_dout;      // gradient of the output; or null
   std::int64_t out_stride;
   bool relu;
 };

@@ -11,7 +11,7 @@ namespace {
 // Below -87.3 the result is the smallest normal number, above 88.3 about 2.2e38.
 INLINE F exp(F x) {
   x = min(splat(88.3f), max(splat(-87.3f), x));  // in this order NaN stays
-  const F magic = splat(12582912.0f);  // 1.5 * 2^23: adding it rounds, and leaves n in the low bits
+  const F magic = splat(12582912.0f);            // 1.5 * 2^23: adding it rounds, and leaves n in the low bits
   const F shifted = x * splat(1.44269504088896341f) + magic;
   const F n = shifted - magic;
   F r = x - n * splat(0.693359375f);

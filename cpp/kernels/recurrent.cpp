@@ -75,9 +75,9 @@ INLINE void multiply_narrow(float* const* c, std::int64_t count, std::int64_t co
 }
 
 // Panels [0, slots) of one block, whose columns are `next` floats apart in c; see multiply_panels.
-void multiply_block(const float* const* a, float* const* c, std::int64_t count, const float* panels,
-                    std::int64_t depth, int slots, Piece k, std::int64_t column, std::int64_t width, std::int64_t next,
-                    const float* bias, bool add) {
+void multiply_block(const float* const* a, float* const* c, std::int64_t count, const float* panels, std::int64_t depth,
+                    int slots, Piece k, std::int64_t column, std::int64_t width, std::int64_t next, const float* bias,
+                    bool add) {
   constexpr int at_once = panels_at_once(kTileRows);
   for (int slot = 0; slot < slots; slot += at_once) {
     const int together = slots - slot < at_once ? slots - slot : at_once;

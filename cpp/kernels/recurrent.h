@@ -30,8 +30,8 @@ INLINE void hidden_product(const RecurrentForward& s, std::int64_t count, std::i
     }
     // Few panels at a time: they stay in L1 while all rows pass.
     for (int g = 0; g < G; g += at_once) {
-      multiply_panels(s.h, count, s.panels + (block * G + g) * panel_size, panel_size, G - g < at_once ? G - g : at_once,
-                      k, s.product_rows, g * kPanel, kPanel, nullptr, p > 0);
+      multiply_panels(s.h, count, s.panels + (block * G + g) * panel_size, panel_size,
+                      G - g < at_once ? G - g : at_once, k, s.product_rows, g * kPanel, kPanel, nullptr, p > 0);
     }
   }
 }

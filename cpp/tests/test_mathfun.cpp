@@ -48,7 +48,8 @@ void run() {
   check_near("sigmoid", sigmoid_of, exact_sigmoid, -87, 87, 3);
   const auto tanh_of = [](F x) { return tanh(x); };
   const auto exact_tanh = [](double x) { return std::tanh(x); };
-  for (const double end : {1e-30, 1e-6, 1e-3, 0.1, 1.0, 9.0, 100.0}) check_near("tanh", tanh_of, exact_tanh, -end, end, 6);
+  for (const double end : {1e-30, 1e-6, 1e-3, 0.1, 1.0, 9.0, 100.0})
+    check_near("tanh", tanh_of, exact_tanh, -end, end, 6);
   // softplus is a logarithm of a sum: its error is that of a float near 1.
   for (double x = -100; x <= 100; x += 0.01) {
     const auto wide = static_cast<float>(x);

@@ -8,16 +8,23 @@ from lexigrad.nn.embedding import Embedding
 from lexigrad.nn.linear import Linear
 from lexigrad.nn.module import Module, Parameter
 from lexigrad.nn.normalization import LayerNorm
+from lexigrad.nn.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 
 __all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
     "Dropout",
     "Embedding",
+    "GRUCell",
     "Identity",
+    "LSTMCell",
     "LayerNorm",
     "Linear",
     "Module",
     "ModuleList",
     "Parameter",
+    "RNNCell",
     "ReLU",
     "Sequential",
     "Sigmoid",

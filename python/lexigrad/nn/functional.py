@@ -21,9 +21,12 @@ from lexigrad.ops.elementwise import (
     where,
 )
 from lexigrad.ops.embedding import embedding
+from lexigrad.ops.gru import gru
 from lexigrad.ops.layer_norm import layer_norm
+from lexigrad.ops.lstm import lstm
 from lexigrad.ops.matmul import linear, matmul
 from lexigrad.ops.reduce import argmax, logsumexp, max, mean, min, sum, var
+from lexigrad.ops.rnn import rnn
 from lexigrad.ops.shape import (
     broadcast_to,
     concatenate,
@@ -42,7 +45,7 @@ from lexigrad.ops.shape import (
 
 __all__ = [
     "abs", "add", "argmax", "broadcast_to", "clip", "concatenate", "div", "dropout", "embedding", "exp", "flatten",
-    "layer_norm", "linear", "log", "logsumexp", "masked_fill", "matmul", "max", "maximum", "mean", "min", "minimum",
-    "mul", "neg", "pad", "permute", "pow", "relu", "reshape", "sigmoid", "split", "sqrt", "squeeze", "stack", "sub",
-    "sum", "swapaxes", "tanh", "transpose", "unsqueeze", "var", "where",
+    "gru", "layer_norm", "linear", "log", "logsumexp", "lstm", "masked_fill", "matmul", "max", "maximum", "mean",
+    "min", "minimum", "mul", "neg", "pad", "permute", "pow", "relu", "reshape", "rnn", "sigmoid", "split", "sqrt",
+    "squeeze", "stack", "sub", "sum", "swapaxes", "tanh", "transpose", "unsqueeze", "var", "where",
 ]  # fmt: skip
