@@ -9,6 +9,7 @@ void bind_embed(pybind11::module_& m);
 void bind_losses(pybind11::module_& m);
 void bind_optim(pybind11::module_& m);
 void bind_phrases(pybind11::module_& m);
+void bind_recurrent(pybind11::module_& m);
 void bind_text(pybind11::module_& m);
 void bind_vector_files(pybind11::module_& m);
 void bind_vectors(pybind11::module_& m);
@@ -26,6 +27,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   bind_losses(m);
   bind_optim(m);
   bind_phrases(m);
+  bind_recurrent(m);
   bind_text(m);
   bind_vector_files(m);
   bind_vectors(m);

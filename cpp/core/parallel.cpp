@@ -17,6 +17,16 @@ namespace {
 
 std::atomic<int> chosen_threads{0};
 
+constexpr int kSpins = 2000;  // some ten microseconds
+
+void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
 int positive_from_environment(const char* name) {
   const char* text = std::getenv(name);
   return text ? std::max(0, std::atoi(text)) : 0;
@@ -55,6 +65,13 @@ struct Job {
 
 class Pool {
  public:
+  // How many of so many workers there are, or can be started. For the owner.
+  int available(int helpers) {
+    std::lock_guard lock(mutex_);
+    grow(helpers);
+    return std::min(helpers, workers_);
+  }
+
   // Runs the job on the caller and up to `helpers` workers; returns when all of them have left it.
   void run(Job& job, int helpers) {
     {
@@ -135,25 +152,63 @@ int num_threads() {
 
 void set_num_threads(int count) { chosen_threads.store(std::max(0, count)); }
 
+namespace {
+
+thread_local bool inside = false;  // a nested call must not wait for the lock that its own thread holds
+
+// Calls use(pool), if the pool is free for this thread; returns whether it was.
+template <typename Use>
+bool with_pool(const Use& use) {
+  if (inside) return false;
+  Pool& p = pool();
+  const std::unique_lock owner(p.owner, std::try_to_lock);
+  if (!owner.owns_lock()) return false;
+  inside = true;
+  use(p);
+  inside = false;
+  return true;
+}
+
+}  // namespace
+
 void parallel_for(std::int64_t tasks, int threads, const std::function<void(std::int64_t, int)>& body) {
   if (tasks <= 0) return;
   Job job(tasks, body);
-  int helpers = static_cast<int>(std::min<std::int64_t>(threads, tasks)) - 1;
-  thread_local bool inside = false;  // a nested call must not wait for the lock that its own thread holds
-  std::unique_lock<std::mutex> owner;
-  Pool* p = nullptr;
-  if (helpers > 0 && !inside) {
-    p = &pool();
-    owner = std::unique_lock(p->owner, std::try_to_lock);
-  }
-  if (owner.owns_lock()) {
-    inside = true;
-    p->run(job, helpers);
-    inside = false;
-  } else {
-    job.work(0);
-  }
+  const int helpers = static_cast<int>(std::min<std::int64_t>(threads, tasks)) - 1;
+  if (helpers <= 0 || !with_pool([&](Pool& p) { p.run(job, helpers); })) job.work(0);
   if (job.error) std::rethrow_exception(job.error);
+}
+
+void parallel_team(int threads, const std::function<void(const Member&)>& body) {
+  // As many tasks as threads: one that waits for the others holds its thread, which leaves the others to the rest.
+  const auto run = [&](Pool& p) {
+    const int helpers = p.available(threads - 1);
+    SpinBarrier barrier(helpers + 1);
+    const std::function<void(std::int64_t, int)> member = [&](std::int64_t task, int) {
+      body({static_cast<int>(task), helpers + 1, barrier});
+    };
+    Job job(helpers + 1, member);
+    p.run(job, helpers);
+  };
+  if (threads > 1 && with_pool(run)) return;
+  SpinBarrier barrier(1);
+  body({0, 1, barrier});
+}
+
+void SpinBarrier::wait() {
+  const unsigned round = round_.load(std::memory_order_acquire);
+  if (arrived_.fetch_add(1, std::memory_order_acq_rel) == members_ - 1) {
+    arrived_.store(0, std::memory_order_relaxed);
+    round_.store(round + 1, std::memory_order_release);
+    return;
+  }
+  for (int spins = 0; round_.load(std::memory_order_acquire) == round; ++spins) {
+    if (spins < kSpins) {
+      pause();
+    } else {
+      sched_yield();
+    }
+  }
 }
 
 }  // namespace lexigrad

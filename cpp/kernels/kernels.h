@@ -210,6 +210,103 @@ struct AdamRule {
   float scale, weight_decay, shrink, step_size, fresh1, beta2, fresh2, correction, eps;  // fresh = 1 - beta
 };
 
+// Recurrent layers. A layer's gates stand in slots: LSTM i f g o, GRU n r z and what r multiplies, RNN one.
+constexpr int kMostSlots = 4;
+
+// Weights by rows, (G units, depth), into panels: for units [block * width, ...) of each slot s the rows
+// order[s] * units + unit of `rows` become columns. Panels are [block][slot][depth][width], zero past the last unit.
+struct PackRows {
+  const float* rows;
+  std::int64_t depth, units;
+  int slots;
+  int order[kMostSlots];
+  float* panels;
+};
+
+// A matrix (depth, columns), given by pointers to its rows, into panels [block][depth][width].
+struct PackColumns {
+  const float* const* rows;
+  std::int64_t depth, columns;
+  float* panels;
+};
+
+// c[m][s * units + u] = bias + a[m] . (row order[s] * units + u of the weights).
+struct Project {
+  const float* const* a;
+  float* const* c;
+  const float* weights;  // (G units, depth)
+  const float* panels;   // the same, packed; or null
+  std::int64_t depth, units;
+  int slots;
+  int order[kMostSlots];
+  const float* bias;  // [block][slot][width]
+};
+
+// c[m] (+)= sum over k of a[m][k] b[k], for rows b of `columns` floats.
+struct Combine {
+  const float* const* a;
+  float* const* c;
+  const float* const* b;  // (depth)
+  const float* panels;    // the same, packed; or null
+  std::int64_t depth, columns;
+  bool add;
+};
+
+// c[m] = sum over k of a[k][m] b[k]: the gradient of a matrix.
+struct Outer {
+  const float* const* a;  // (depth)
+  float* const* c;
+  const float* const* b;  // (depth), rows of `columns` floats
+  const float* panels;    // the same, packed; or null for a depth of at most kFewOuter
+  std::int64_t depth, columns;
+  float* work;  // kOuterRows * kOuterDepth floats
+};
+constexpr std::int64_t kFewOuter = 4;
+constexpr std::int64_t kOuterRows = 96;  // rows of c that a call takes at most
+constexpr std::int64_t kOuterDepth = 256;
+
+// out[i - begin] = sum over k of a[k][i], for i in [begin, end).
+struct ColumnSums {
+  const float* const* a;
+  std::int64_t depth;
+  float* out;
+};
+
+// One step of a recurrent layer for some rows of a batch, which lie in any order: state row i belongs to batch row
+// rows[i]. Arrays named "step" are those of this time step, by batch row.
+struct RecurrentForward {
+  std::int64_t units;
+  const float* weights;       // (G units, units)
+  const float* panels;        // the same, packed; or null
+  const float* hidden_bias;   // GRU: (units) b_hn; or null
+  const std::int32_t* rows;   // batch rows
+  const float* const* h;      // state rows before the step
+  float* const* h_next;       // and after it
+  float* const* c;            // LSTM: cell state rows, updated
+  float* step_gates;          // in: W x + b; out, with `save`: what backward needs
+  std::int64_t gates_stride;  // floats from a batch row to the next
+  float* step_cells;          // LSTM with `save`: (B, units) cell states after the step
+  float* step_out;            // output
+  std::int64_t out_stride;
+  float* const* product_rows;  // work space: kMostSlots * panel width floats a row
+  bool save, relu;
+};
+
+// The same step backward. The loop over time has set dh to what the later steps and h_n give.
+struct RecurrentBackward {
+  std::int64_t units;
+  const std::int32_t* rows;
+  float* const* dh;   // in: dL/dh after the step, but for step_dout; out: what skips the product with W_hh
+  float* const* dc;   // LSTM: dL/dc after the step; before it
+  float* step_gates;  // in: what forward saved; out: gradients before the activation
+  std::int64_t gates_stride;
+  const float* step_cells;     // LSTM: (B, units) cell states after the step
+  const float* const* before;  // LSTM: c, GRU: h before the step, by state row
+  const float* step_dout;      // gradient of the output; or null
+  std::int64_t out_stride;
+  bool relu;
+};
+
 struct Kernels {
   const char* isa;  // "baseline", "avx2", "avx512"
   int width;        // floats in a vector register
@@ -243,6 +340,20 @@ struct Kernels {
   float (*greatest_magnitude)(const float*, std::int64_t size);  // NaN where a value is NaN
   void (*scale)(float*, std::int64_t size, float factor);
   void (*clamp)(float*, std::int64_t size, float limit);  // to [-limit, limit]
+  std::int64_t panel_width;                               // columns of a panel of packed weights
+  void (*pack_rows)(const PackRows&, std::int64_t block_begin, std::int64_t block_end);
+  void (*pack_columns)(const PackColumns&, std::int64_t block_begin, std::int64_t block_end);
+  // For rows [0, count) and the units or columns of some blocks.
+  void (*project)(const Project&, std::int64_t count, std::int64_t block_begin, std::int64_t block_end);
+  void (*combine)(const Combine&, std::int64_t count, std::int64_t block_begin, std::int64_t block_end);
+  void (*outer)(const Outer&, std::int64_t row_begin, std::int64_t row_end);
+  void (*column_sums)(const ColumnSums&, std::int64_t begin, std::int64_t end);
+  void (*lstm_forward)(const RecurrentForward&, std::int64_t count, std::int64_t block_begin, std::int64_t block_end);
+  void (*lstm_backward)(const RecurrentBackward&, std::int64_t count, std::int64_t unit_begin, std::int64_t unit_end);
+  void (*gru_forward)(const RecurrentForward&, std::int64_t count, std::int64_t block_begin, std::int64_t block_end);
+  void (*gru_backward)(const RecurrentBackward&, std::int64_t count, std::int64_t unit_begin, std::int64_t unit_end);
+  void (*rnn_forward)(const RecurrentForward&, std::int64_t count, std::int64_t block_begin, std::int64_t block_end);
+  void (*rnn_backward)(const RecurrentBackward&, std::int64_t count, std::int64_t unit_begin, std::int64_t unit_end);
 };
 
 }  // namespace lexigrad

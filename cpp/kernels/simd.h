@@ -31,6 +31,36 @@ typedef float UnalignedF __attribute__((vector_size(4 * W), aligned(4), may_alia
 INLINE F load(const float* p) { return *reinterpret_cast<const UnalignedF*>(p); }
 INLINE void store(float* p, F v) { *reinterpret_cast<UnalignedF*>(p) = v; }
 INLINE F splat(float x) { return x - F{}; }
+
+// The first n lanes, n < W: the others are zero when loaded and left alone in memory when stored.
+INLINE I lanes_below(std::size_t n) {
+  I lane{};
+  for (std::size_t i = 0; i < W; ++i) lane[i] = static_cast<std::int32_t>(i);
+  return lane < static_cast<std::int32_t>(n) - I{};
+}
+INLINE F load_first(const float* p, std::size_t n) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1), p);
+#elif defined(__AVX2__)
+  return _mm256_maskload_ps(p, reinterpret_cast<__m256i>(lanes_below(n)));
+#else
+  F v{};
+  for (std::size_t i = 0; i < n; ++i) v[i] = p[i];
+  return v;
+#endif
+}
+INLINE void store_first(float* p, F v, std::size_t n) {
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << n) - 1), v);
+#elif defined(__AVX2__)
+  _mm256_maskstore_ps(p, reinterpret_cast<__m256i>(lanes_below(n)), v);
+#else
+  for (std::size_t i = 0; i < n; ++i) p[i] = v[i];
+#endif
+}
+INLINE F load_up_to(const float* p, std::size_t n) { return n >= W ? load(p) : load_first(p, n); }
+INLINE void store_up_to(float* p, F v, std::size_t n) { n >= W ? store(p, v) : store_first(p, v, n); }
+
 INLINE F select(I mask, F a, F b) { return mask ? a : b; }
 INLINE F min(F a, F b) { return a < b ? a : b; }
 INLINE F max(F a, F b) { return a > b ? a : b; }

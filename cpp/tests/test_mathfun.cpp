@@ -1,4 +1,4 @@
-// exp, log, sigmoid and softplus against libm in float64. Compiled once per instruction set.
+// exp, log, sigmoid, tanh and softplus against libm in float64. Compiled once per instruction set.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -46,6 +46,10 @@ void run() {
   check_near("log", log_of, [](double x) { return std::log(x); }, 1.1, 1e6, 2);
   check_near("log", log_of, [](double x) { return std::log(x); }, 1e30, 3e38, 2);
   check_near("sigmoid", sigmoid_of, exact_sigmoid, -87, 87, 3);
+  const auto tanh_of = [](F x) { return tanh(x); };
+  const auto exact_tanh = [](double x) { return std::tanh(x); };
+  for (const double end : {1e-30, 1e-6, 1e-3, 0.1, 1.0, 9.0, 100.0})
+    check_near("tanh", tanh_of, exact_tanh, -end, end, 6);
   // softplus is a logarithm of a sum: its error is that of a float near 1.
   for (double x = -100; x <= 100; x += 0.01) {
     const auto wide = static_cast<float>(x);
@@ -58,6 +62,9 @@ void run() {
   CHECK(exp(splat(inf))[0] > 2e38f && exp(splat(inf))[0] < inf);
   CHECK(sigmoid(splat(inf))[0] == 1);
   CHECK(sigmoid(splat(-inf))[0] >= 0 && sigmoid(splat(-inf))[0] < 1e-37f);
+  CHECK(tanh(splat(inf))[0] == 1 && tanh(splat(-inf))[0] == -1 && tanh(splat(0.0f))[0] == 0);
+  const F nan = splat(std::numeric_limits<float>::quiet_NaN());
+  CHECK(std::isnan(exp(nan)[0]) && std::isnan(sigmoid(nan)[0]) && std::isnan(tanh(nan)[0]));
   CHECK(exp(splat(0.0f))[0] == 1 && log(splat(1.0f))[0] == 0 && sigmoid(splat(0.0f))[0] == 0.5f);
 }
 

@@ -138,6 +138,30 @@ void test_num_threads() {
   CHECK(num_threads() == 5);
 }
 
+// All members run at the same time, for they wait for one another; each adds to what the others left.
+void test_team() {
+  for (const int threads : {1, 2, 3, 8}) {
+    for (int round = 0; round < 50; ++round) {
+      int total = 0, seen = 0;  // plain: a barrier that lets a member through early is a race
+      parallel_team(threads, [&](const Member& m) {
+        CHECK(m.count >= 1 && m.count <= threads && m.index >= 0 && m.index < m.count);
+        for (int step = 0; step < 20; ++step) {
+          if (step % m.count == m.index) ++total;
+          m.barrier.wait();
+        }
+        if (m.index == 0) seen = m.count;
+      });
+      CHECK(total == 20 && seen == threads);
+    }
+  }
+  parallel_for(4, 2, [](std::int64_t, int) {
+    parallel_team(4, [](const Member& m) {
+      m.barrier.wait();
+      CHECK(m.index == 0 && m.count == 1);  // a nested team is alone
+    });
+  });
+}
+
 }  // namespace
 
 int main() {
@@ -145,6 +169,7 @@ int main() {
   test_every_task_once();
   test_exceptions();
   test_nested();
+  test_team();
   test_several_callers();
   test_fork();
   return 0;

@@ -1,4 +1,5 @@
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -254,3 +255,107 @@ def global_norm(arrays: list[_Floats]) -> float: ...
 def global_greatest(arrays: list[_Floats]) -> float: ...
 def scale_arrays(arrays: list[_Floats], factor: float) -> None: ...
 def clamp_arrays(arrays: list[_Floats], limit: float) -> None: ...
+def gru_forward(
+    x: NDArray[np.float32],
+    lengths: NDArray[np.int64] | None,
+    h0: NDArray[np.float32] | None,
+    c0: NDArray[np.float32] | None,
+    weights: Sequence[NDArray[np.float32] | None],
+    batch_first: bool,
+    save: bool,
+    threads: int,
+) -> tuple[NDArray[np.float32], NDArray[np.float32], Any, Any, Any]: ...
+def gru_backward(
+    x: NDArray[np.float32],
+    lengths: NDArray[np.int64] | None,
+    h0: NDArray[np.float32] | None,
+    c0: NDArray[np.float32] | None,
+    weights: Sequence[NDArray[np.float32] | None],
+    batch_first: bool,
+    y: NDArray[np.float32],
+    gates: NDArray[np.float32],
+    cells: NDArray[np.float32] | None,
+    dy: NDArray[np.float32] | None,
+    dh: NDArray[np.float32] | None,
+    dc: NDArray[np.float32] | None,
+    wanted: Sequence[bool],
+    threads: int,
+) -> tuple[NDArray[np.float32] | None, ...]: ...
+def lstm_forward(
+    x: NDArray[np.float32],
+    lengths: NDArray[np.int64] | None,
+    h0: NDArray[np.float32] | None,
+    c0: NDArray[np.float32] | None,
+    weights: Sequence[NDArray[np.float32] | None],
+    batch_first: bool,
+    save: bool,
+    threads: int,
+) -> tuple[NDArray[np.float32], NDArray[np.float32], Any, Any, Any]: ...
+def lstm_backward(
+    x: NDArray[np.float32],
+    lengths: NDArray[np.int64] | None,
+    h0: NDArray[np.float32] | None,
+    c0: NDArray[np.float32] | None,
+    weights: Sequence[NDArray[np.float32] | None],
+    batch_first: bool,
+    y: NDArray[np.float32],
+    gates: NDArray[np.float32],
+    cells: NDArray[np.float32] | None,
+    dy: NDArray[np.float32] | None,
+    dh: NDArray[np.float32] | None,
+    dc: NDArray[np.float32] | None,
+    wanted: Sequence[bool],
+    threads: int,
+) -> tuple[NDArray[np.float32] | None, ...]: ...
+def rnn_relu_forward(
+    x: NDArray[np.float32],
+    lengths: NDArray[np.int64] | None,
+    h0: NDArray[np.float32] | None,
+    c0: NDArray[np.float32] | None,
+    weights: Sequence[NDArray[np.float32] | None],
+    batch_first: bool,
+    save: bool,
+    threads: int,
+) -> tuple[NDArray[np.float32], NDArray[np.float32], Any, Any, Any]: ...
+def rnn_relu_backward(
+    x: NDArray[np.float32],
+    lengths: NDArray[np.int64] | None,
+    h0: NDArray[np.float32] | None,
+    c0: NDArray[np.float32] | None,
+    weights: Sequence[NDArray[np.float32] | None],
+    batch_first: bool,
+    y: NDArray[np.float32],
+    gates: NDArray[np.float32],
+    cells: NDArray[np.float32] | None,
+    dy: NDArray[np.float32] | None,
+    dh: NDArray[np.float32] | None,
+    dc: NDArray[np.float32] | None,
+    wanted: Sequence[bool],
+    threads: int,
+) -> tuple[NDArray[np.float32] | None, ...]: ...
+def rnn_tanh_forward(
+    x: NDArray[np.float32],
+    lengths: NDArray[np.int64] | None,
+    h0: NDArray[np.float32] | None,
+    c0: NDArray[np.float32] | None,
+    weights: Sequence[NDArray[np.float32] | None],
+    batch_first: bool,
+    save: bool,
+    threads: int,
+) -> tuple[NDArray[np.float32], NDArray[np.float32], Any, Any, Any]: ...
+def rnn_tanh_backward(
+    x: NDArray[np.float32],
+    lengths: NDArray[np.int64] | None,
+    h0: NDArray[np.float32] | None,
+    c0: NDArray[np.float32] | None,
+    weights: Sequence[NDArray[np.float32] | None],
+    batch_first: bool,
+    y: NDArray[np.float32],
+    gates: NDArray[np.float32],
+    cells: NDArray[np.float32] | None,
+    dy: NDArray[np.float32] | None,
+    dh: NDArray[np.float32] | None,
+    dc: NDArray[np.float32] | None,
+    wanted: Sequence[bool],
+    threads: int,
+) -> tuple[NDArray[np.float32] | None, ...]: ...

@@ -19,8 +19,12 @@ from lexigrad.nn.losses import (
 )
 from lexigrad.nn.module import Module, Parameter
 from lexigrad.nn.normalization import LayerNorm
+from lexigrad.nn.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 
 __all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
     "AdaptiveLogSoftmaxWithLoss",
     "Attention",
     "BCELoss",
@@ -29,7 +33,9 @@ __all__ = [
     "CrossEntropyLoss",
     "Dropout",
     "Embedding",
+    "GRUCell",
     "Identity",
+    "LSTMCell",
     "LayerNorm",
     "Linear",
     "MSELoss",
@@ -37,6 +43,7 @@ __all__ = [
     "ModuleList",
     "NLLLoss",
     "Parameter",
+    "RNNCell",
     "ReLU",
     "SampledSoftmaxLoss",
     "Sequential",

@@ -23,10 +23,13 @@ from lexigrad.ops.elementwise import (
     where,
 )
 from lexigrad.ops.embedding import embedding
+from lexigrad.ops.gru import gru
 from lexigrad.ops.layer_norm import layer_norm
 from lexigrad.ops.losses import binary_cross_entropy, binary_cross_entropy_with_logits, mse_loss, nll_loss
+from lexigrad.ops.lstm import lstm
 from lexigrad.ops.matmul import linear, matmul
 from lexigrad.ops.reduce import argmax, logsumexp, max, mean, min, sum, var
+from lexigrad.ops.rnn import rnn
 from lexigrad.ops.shape import (
     broadcast_to,
     concatenate,
@@ -46,9 +49,9 @@ from lexigrad.ops.softmax import cross_entropy, log_softmax, softmax
 
 __all__ = [
     "abs", "add", "additive_scores", "argmax", "attend", "binary_cross_entropy", "binary_cross_entropy_with_logits",
-    "broadcast_to", "clip", "concatenate", "cross_entropy", "ctc_loss", "div", "dot_attention", "dropout",
-    "embedding", "exp", "flatten", "layer_norm", "linear", "log", "log_softmax", "logsumexp", "masked_fill", "matmul",
+    "broadcast_to", "clip", "concatenate", "cross_entropy", "ctc_loss", "div", "dot_attention", "dropout", "embedding",
+    "exp", "flatten", "gru", "layer_norm", "linear", "log", "log_softmax", "logsumexp", "lstm", "masked_fill", "matmul",
     "max", "maximum", "mean", "min", "minimum", "mse_loss", "mul", "neg", "nll_loss", "pad", "permute", "pow", "relu",
-    "reshape", "sigmoid", "softmax", "split", "sqrt", "squeeze", "stack", "sub", "sum", "swapaxes", "tanh",
+    "reshape", "rnn", "sigmoid", "softmax", "split", "sqrt", "squeeze", "stack", "sub", "sum", "swapaxes", "tanh",
     "transpose", "unsqueeze", "var", "where",
 ]  # fmt: skip
