@@ -24,6 +24,12 @@ LAYERS = {
     "progress": set(),
     "io": {"_core", "io"},
     "text": {"_core", "io", "text"},
+    "sparse": set(),
+    "tensor": {"sparse"},
+    "ops": {"_core", "sparse", "tensor", "ops"},
+    "gradcheck": {"tensor"},
+    "nn": {"io", "sparse", "tensor", "ops", "nn"},
+    "optim": {"_core", "sparse", "tensor", "optim"},
     "embed": {"_core", "io", "text", "embed", "progress"},
     "plot": {"_core", "io", "text", "embed", "progress"},
 }

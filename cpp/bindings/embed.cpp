@@ -140,7 +140,9 @@ py::dict word2vec_train(const py::array& tokens, std::int64_t begin, std::int64_
     throw std::invalid_argument("rows must be padded to the next multiple of 16 floats");
   }
   a.input = model_matrix(input, "input", vocabulary, stride);
-  a.stride = a.padded_size = stride;
+  a.stride = stride;
+  const std::int64_t width = kernels().width;
+  a.padded_size = (vector_size + width - 1) / width * width;
   a.outputs = outputs_of(vocabulary, stride, rows, nodes, negative, alias, tree, softmax);
   if (lock) a.lock = in<float, 1>(*lock, "lock", {vocabulary});
   if (keep) a.keep = in<std::uint32_t, 1>(*keep, "keep", {vocabulary});

@@ -6,6 +6,8 @@
 
 namespace lexigrad {
 void bind_embed(pybind11::module_& m);
+void bind_losses(pybind11::module_& m);
+void bind_optim(pybind11::module_& m);
 void bind_phrases(pybind11::module_& m);
 void bind_text(pybind11::module_& m);
 void bind_vector_files(pybind11::module_& m);
@@ -21,6 +23,8 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   m.def("num_threads", &num_threads);
   m.def("set_num_threads", &set_num_threads, pybind11::arg("count"));
   bind_embed(m);
+  bind_losses(m);
+  bind_optim(m);
   bind_phrases(m);
   bind_text(m);
   bind_vector_files(m);

@@ -57,7 +57,7 @@ struct Word2Vec {
   std::int64_t size;
   float* input;  // (vocabulary, stride) input vectors v; rows 64-byte aligned and zero past the vector's size
   std::int64_t stride;
-  std::int64_t padded_size;   // the vector's size rounded up to 16 floats
+  std::int64_t padded_size;   // the vector's size rounded up to `width` floats
   const float* lock;          // (vocabulary) factors on the input vectors' updates, or null
   const std::uint32_t* keep;  // (vocabulary) an occurrence stays when 32 random bits are at or below this; or null
   Outputs outputs;
@@ -107,6 +107,108 @@ struct Screen {
 constexpr std::int64_t kCodeWidth = 32;
 constexpr std::int64_t kScreenRows = 64;
 
+// Softmax and its logarithm over the rows of a matrix.
+struct Softmax {
+  const float* x;  // (n, size)
+  std::int64_t size;
+  float* y;  // (n, size); not x
+};
+
+struct SoftmaxBackward {
+  const float* y;   // (n, size) what forward gave
+  const float* dy;  // (n, size)
+  std::int64_t size;
+  float* dx;  // (n, size)
+};
+
+// Softmax cross-entropy of rows of logits with class indices, and its gradient in the same call.
+struct CrossEntropy {
+  const float* logits;          // (n, classes)
+  const std::int64_t* targets;  // (n) in [0, classes), or ignore_index
+  std::int64_t rows, classes;
+  std::int64_t ignore_index;
+  const float* weights;  // (classes), or null for ones
+  double weight_sum;     // of all classes
+  double smoothing;      // the share of the target's probability that all classes divide
+  double scale;          // factor on the gradient
+  double* losses;        // (n); 0 for ignored rows
+  float* gradient;       // (n, classes), or null
+  bool streaming;        // the gradient is too large for the caches
+};
+
+// Connectionist temporal classification. A batch's sample b has lengths[b] frames and the labels
+// [target_offsets[b], target_offsets[b + 1]).
+struct Ctc {
+  const float* x;  // (T, B, V) log-probabilities, or logits with `normalise`
+  std::int64_t T, B, V;
+  bool normalise;
+  const std::int64_t* lengths;         // (B)
+  const std::int64_t* targets;         // concatenated, never `blank`
+  const std::int64_t* target_offsets;  // (B + 1)
+  std::int64_t blank;
+  double* losses;   // (B) infinite where the target does not fit
+  float* gradient;  // (T, B, V) of the losses' sum, or null; zero past a sample's length and for infinite losses
+};
+
+// Attention of T queries over S positions: weights = softmax over positions of the scores, context = their weighted
+// sum of the values.
+struct Attention {
+  std::int64_t T, S, B, H, C;  // query and key sizes H, value size C
+  const float* query;          // (T, B, H)
+  const float* keys;           // (S, B, H); null where `scores` are given
+  const float* values;         // (S, B, C)
+  const std::uint8_t* mask;    // (B, S) 0 where a position takes no part, or null
+  float* weights;              // (B, T, S)
+  float* context;              // (T, B, C)
+};
+
+struct AttentionBackward {
+  Attention forward;
+  const float* dcontext;  // (T, B, C)
+  const float* dweights;  // (B, T, S) or null
+  float* dscores;         // (B, T, S)
+  float* dquery;          // (T, B, H)
+  float* dkeys;           // (S, B, H); where keys are the values too, their whole gradient
+  float* dvalues;         // (S, B, C), or null where keys are the values
+};
+
+// Additive scores: scores[b, t, s] = v . tanh(query[t, b] + keys[s, b]).
+struct AdditiveScores {
+  std::int64_t T, S, B, H;
+  const float* query;     // (T, B, H)
+  const float* keys;      // (S, B, H)
+  const float* v;         // (H)
+  float* scores;          // (B, T, S)
+  const float* dscores;   // (B, T, S); backward only, as all below
+  float *dquery, *dkeys;  // like query and keys
+  float* dv;              // (B, H): each batch row's share
+};
+
+// A stretch of one parameter, its gradient and what the optimiser remembers of it.
+struct ParameterSpan {
+  float* parameter;
+  const float* gradient;
+  float* state[3];
+  std::int64_t size;
+};
+
+// The constants of an update. Every rule takes gradient * scale + weight_decay * parameter for its gradient, and with
+// `shrink` first multiplies the parameter.
+struct SgdRule {
+  float scale, weight_decay, lr, momentum, fresh;  // velocity = momentum * velocity + fresh * gradient
+  bool nesterov;
+};
+struct AdagradRule {
+  float scale, weight_decay, lr, eps;
+};
+struct RmspropRule {
+  float scale, weight_decay, lr, alpha, fresh, eps, momentum;  // fresh = 1 - alpha, rounded once
+  bool centered;
+};
+struct AdamRule {
+  float scale, weight_decay, shrink, step_size, fresh1, beta2, fresh2, correction, eps;  // fresh = 1 - beta
+};
+
 struct Kernels {
   const char* isa;  // "baseline", "avx2", "avx512"
   int width;        // floats in a vector register
@@ -117,6 +219,29 @@ struct Kernels {
   void (*row_norms)(const RowNorms&, std::int64_t begin, std::int64_t end);
   void (*quantise_rows)(const QuantiseRows&, std::int64_t begin, std::int64_t end);
   void (*screen)(const Screen&, std::int64_t begin, std::int64_t end);
+  // Rows [begin, end).
+  void (*softmax_forward)(const Softmax&, std::int64_t begin, std::int64_t end);
+  void (*softmax_backward)(const SoftmaxBackward&, std::int64_t begin, std::int64_t end);
+  void (*log_softmax_forward)(const Softmax&, std::int64_t begin, std::int64_t end);
+  void (*log_softmax_backward)(const SoftmaxBackward&, std::int64_t begin, std::int64_t end);
+  void (*cross_entropy)(const CrossEntropy&, std::int64_t begin, std::int64_t end, float* workspace);  // classes
+  // Sample b of the batch.
+  std::int64_t (*ctc_workspace)(const Ctc&, std::int64_t b);  // floats that it needs
+  void (*ctc)(const Ctc&, std::int64_t b, float* workspace);
+  // Row b of the batch. Where keys are null the weights hold the scores on entry.
+  void (*attention_forward)(const Attention&, std::int64_t b);
+  void (*attention_backward)(const AttentionBackward&, std::int64_t b);
+  void (*additive_scores_forward)(const AdditiveScores&, std::int64_t b);
+  void (*additive_scores_backward)(const AdditiveScores&, std::int64_t b);
+  // One stretch of a parameter.
+  void (*sgd)(const SgdRule&, const ParameterSpan&);
+  void (*adagrad)(const AdagradRule&, const ParameterSpan&);
+  void (*rmsprop)(const RmspropRule&, const ParameterSpan&);
+  void (*adam)(const AdamRule&, const ParameterSpan&);
+  double (*sum_of_squares)(const float*, std::int64_t size);
+  float (*greatest_magnitude)(const float*, std::int64_t size);  // NaN where a value is NaN
+  void (*scale)(float*, std::int64_t size, float factor);
+  void (*clamp)(float*, std::int64_t size, float limit);  // to [-limit, limit]
 };
 
 }  // namespace lexigrad

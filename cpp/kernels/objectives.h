@@ -1,8 +1,8 @@
 // What word vectors are trained on: negative sampling, hierarchical softmax and the full softmax.
 //
-// Each takes M input rows a (the words of a skip-gram window, or the one mean of a CBOW window), which all predict
-// the same word, and makes one step of gradient ascent on the sum of their log likelihoods: every score is taken
-// with the rows as they were, then the output rows and the inputs' steps are updated together.
+// Each takes M input rows a (the words of skip-gram windows, or the means of CBOW windows), which predict one word or
+// a few neighbouring ones, and makes one step of gradient ascent on the sum of their log likelihoods: every score is
+// taken with the rows as they were, then the output rows and the inputs' steps are updated together.
 #pragma once
 
 #include "kernels/kernels.h"
@@ -13,10 +13,6 @@
 
 namespace lexigrad::LEXIGRAD_ISA {
 namespace {
-
-// Input rows of one step; longer windows are cut into several. Their steps add up on the output rows, whose scores were
-// taken before: with more of them a wide window over a few words would overshoot, where one at a time converges.
-constexpr int kMostRows = 16;
 
 // Parts of a thread's workspace, taken one after the other.
 struct Arena {
@@ -31,28 +27,35 @@ struct Arena {
   }
 };
 
+// Neighbouring centres that are trained in one step and share their negative samples: half the samples to draw and to
+// fetch, and larger products, at the same quality. (Ji et al. 2016 share them within a window.)
+constexpr int kShared = 2;
+
+// Predictions of one skip-gram step; longer windows are cut into several, like those of more than kMostRows words. The
+// gradients add up on rows whose scores were taken before: with more of them a wide window over a few words would
+// overshoot, where one at a time converges.
+constexpr int kMostPredictions = 24;
+
 // The input side of a step.
 struct Inputs {
-  int count;        // M
-  const float** a;  // the rows
-  float** step;     // where each row's gradient step is added: the row itself, or a row of its own
+  int count;                // M
+  const float** a;          // the rows, each once
+  float** step;             // where each row's gradient step is added: the row itself, or a row of its own
+  float (*times)[kShared];  // how often each row predicts each of the step's centres
 };
 
 // What a step needs besides the model.
 struct StepBuffers {
-  const float** a;
-  float** step;
   float** b;
-  float* scores;   // (M, N) scores, then gradients
-  float* labels;   // (M, N)
-  float* weights;  // (M, N)
-  float* row_labels;
-  float* row_weights;
+  float* scores;            // (M, N) scores, then gradients
+  float* labels;            // (N) 1 for a word to predict, 0 for another
+  float* weights[kShared];  // (N) for each centre: how often an input that predicts it meets each output row
+  Ahead ahead;
   F* probe;  // sum of all scores, to see infinities and NaN
 };
 
 INLINE std::size_t most_outputs(const Outputs& o) {
-  std::size_t n = 1 + static_cast<std::size_t>(o.negative);
+  std::size_t n = kShared + static_cast<std::size_t>(o.negative);
   if (o.hierarchical && static_cast<std::size_t>(o.longest_path) > n) n = static_cast<std::size_t>(o.longest_path);
   if (o.softmax) n = static_cast<std::size_t>(o.vocabulary);
   return n;
@@ -60,26 +63,15 @@ INLINE std::size_t most_outputs(const Outputs& o) {
 
 INLINE StepBuffers take_step_buffers(Arena& arena, const Outputs& o, std::size_t rows) {
   const std::size_t n = most_outputs(o);
-  const std::size_t cells = rows * n + 2 * W;
-  const std::size_t patterned = o.softmax ? 0 : cells;
+  const auto padded = static_cast<std::size_t>(padded_columns(static_cast<int>(n)));
   StepBuffers s;
-  s.a = arena.take<const float*>(rows);
-  s.step = arena.take<float*>(rows);
   s.b = arena.take<float*>(n);
-  s.scores = arena.take<float>(cells);
-  s.labels = arena.take<float>(patterned);
-  s.weights = arena.take<float>(patterned);
-  s.row_labels = arena.take<float>(n + W);
-  s.row_weights = arena.take<float>(n + W);
+  s.scores = arena.take<float>(rows * padded);
+  s.labels = arena.take<float>(o.softmax ? 0 : padded);
+  for (auto& weights : s.weights) weights = arena.take<float>(o.softmax ? 0 : padded);
+  s.ahead.rows = arena.take<const float*>(kShared * (n + 1 + static_cast<std::size_t>(o.longest_path)));
   s.probe = arena.take<F>(1);
   return s;
-}
-
-// Writes `count` copies of row (n floats, readable up to a multiple of W) one after the other.
-INLINE void repeat_row(const float* row, int n, int count, float* out) {
-  for (int m = 0; m < count; ++m) {
-    for (int k = 0; k < n; k += static_cast<int>(W)) store(out + m * n + k, load(row + k));
-  }
 }
 
 INLINE F keep_first(F v, int count) {
@@ -88,84 +80,115 @@ INLINE F keep_first(F v, int count) {
   return select(lane < (count - I{}), v, F{});
 }
 
+// 1 in the first `count` lanes, 0 in the others.
+INLINE F lanes_below(int count) { return keep_first(splat(1.0f), count); }
+
 // Binary logistic regression of every input on every output row (Mikolov et al. 2013, eq. 4; Goldberg and Levy 2014):
 //   loss = -sum w (label log s(x) + (1 - label) log s(-x)),   x = a . b,   -dloss/dx = w (label - s(x))
-// s.row_labels and, where `weighted`, s.row_weights hold label and w of each of the N output rows in s.b.
-INLINE void train_logistic(const Inputs& in, int N, std::size_t size, float alpha, bool weighted, bool compute_loss,
+// The N output rows stand in s.b, their labels in s.labels. The weight w of input m and output k is the sum over the
+// first `centres` columns c of times[m][c] * s.weights[c][k].
+INLINE void train_logistic(const Inputs& in, int centres, int N, std::size_t size, float alpha, bool compute_loss,
                            StepBuffers& s, TrainingTotals& totals) {
-  const int M = in.count, count = M * N, step = static_cast<int>(W);
-  scores(in.a, M, s.b, N, size, s.scores);
-  repeat_row(s.row_labels, N, M, s.labels);
-  if (weighted) repeat_row(s.row_weights, N, M, s.weights);
+  const std::ptrdiff_t ld = padded_columns(N);
+  scores(in.a, in.count, s.b, N, size, s.scores);
   F probe{}, loss{};
-  for (int i = 0; i < count; i += step) {
-    const F x = load(s.scores + i), label = load(s.labels + i);
-    const F weight = weighted ? load(s.weights + i) : splat(1.0f);
-    if (compute_loss) {
-      const F sign = splat(1.0f) - splat(2.0f) * label;
-      loss += keep_first(weight * softplus(sign * x), count - i);
+  for (std::ptrdiff_t k = 0; k < N; k += W) {
+    const F label = load(s.labels + k), sign = splat(1.0f) - splat(2.0f) * label;
+    for (int m = 0; m < in.count; ++m) {
+      float* at = s.scores + m * ld + k;
+      const F x = load(at);
+      F weight = splat(in.times[m][0]) * load(s.weights[0] + k);
+      if (centres == 2) weight += splat(in.times[m][1]) * load(s.weights[1] + k);
+      if (compute_loss) loss += weight * softplus(sign * x);
+      probe += weight * x;
+      store(at, splat(alpha) * weight * (label - sigmoid(x)));
     }
-    probe += keep_first(x, count - i);
-    store(s.scores + i, splat(alpha) * weight * (label - sigmoid(x)));
   }
   *s.probe += probe;
   if (compute_loss) totals.loss += static_cast<double>(sum(loss));
-  update(in.a, in.step, M, s.b, N, size, s.scores);
+  update(in.a, in.step, in.count, s.b, N, size, s.scores, s.ahead);
 }
 
-// A prediction by negative sampling: the word itself and its negative samples, each once with its multiplicity.
+// What neighbouring centres are predicted against: their own words and their negative samples, each row once.
 struct NegativeSamples {
-  int count;          // output rows, the positive one first
-  bool weighted;      // some sample was drawn more than once
-  std::int32_t* ids;  // (1 + negative)
-  float* weights;     // (1 + negative)
+  std::uint64_t* draws;   // (negative)
+  int count;              // output rows
+  int positives;          // the first ones: the words to predict
+  int positive[kShared];  // which of them is each centre's
+  std::int32_t* ids;      // (kShared + negative)
+  float* times;           // (kShared + negative) how often each negative sample was drawn
 };
 
 INLINE NegativeSamples take_negative_samples(Arena& arena, const Outputs& o) {
-  const auto n = static_cast<std::size_t>(1 + o.negative);
-  NegativeSamples s{0, false, nullptr, nullptr};
-  s.ids = arena.take<std::int32_t>(n);
-  s.weights = arena.take<float>(n);
+  const auto n = static_cast<std::size_t>(o.negative);
+  NegativeSamples s{};
+  s.draws = arena.take<std::uint64_t>(n);
+  s.ids = arena.take<std::int32_t>(kShared + n);
+  s.times = arena.take<float>(kShared + n);
   return s;
 }
 
-// Draws from the alias table; a draw of the predicted word itself is dropped, as word2vec does.
-INLINE void draw_negative_samples(const Outputs& o, std::int32_t word, Stream& random, NegativeSamples& s) {
-  s.ids[0] = word;
-  s.weights[0] = 1;
-  s.count = 1;
-  s.weighted = false;
+INLINE std::uint32_t alias_column(const Outputs& o, std::uint64_t draw) {
+  return below(static_cast<std::uint32_t>(o.vocabulary), draw);
+}
+
+// Draws the random numbers and asks for the entries of the alias table that they will need.
+INLINE void draw_negative_samples(const Outputs& o, Stream& random, NegativeSamples& s) {
   for (int n = 0; n < o.negative; ++n) {
-    const std::uint64_t draw = random.next();
-    const std::uint32_t column = below(static_cast<std::uint32_t>(o.vocabulary), draw);
+    s.draws[n] = random.next();
+    prefetch_read(o.alias + alias_column(o, s.draws[n]));
+  }
+}
+
+// The place of an id among the first `count`, or `count`.
+INLINE int place_of(std::int32_t id, const std::int32_t* ids, int count) {
+  int k = 0;
+  while (k < count && ids[k] != id) ++k;
+  return k;
+}
+
+// Looks the draws up in the alias table; a draw of a word to predict is dropped, as word2vec does.
+INLINE void find_negative_samples(const Outputs& o, const std::int32_t* words, int centres, NegativeSamples& s) {
+  s.count = 0;
+  for (int c = 0; c < centres; ++c) {
+    s.positive[c] = place_of(words[c], s.ids, s.count);
+    s.ids[s.positive[c]] = words[c];
+    s.count += s.positive[c] == s.count;
+  }
+  s.positives = s.count;
+  for (int n = 0; n < o.negative; ++n) {
+    const std::uint32_t column = alias_column(o, s.draws[n]);
     const AliasEntry entry = o.alias[column];
-    const bool stays = static_cast<std::uint32_t>(draw) <= entry.threshold;
+    const bool stays = static_cast<std::uint32_t>(s.draws[n]) <= entry.threshold;
     const std::int32_t id = stays ? static_cast<std::int32_t>(column) : entry.alias;
-    int k = 0;
-    while (k < s.count && s.ids[k] != id) ++k;
+    const int k = place_of(id, s.ids, s.count);
     if (k == s.count) {
       s.ids[k] = id;
-      s.weights[k] = 1;
+      s.times[k] = 1;
       ++s.count;
-    } else if (k > 0) {
-      s.weights[k] += 1;
-      s.weighted = true;
+    } else if (k >= s.positives) {
+      s.times[k] += 1;
     }
   }
 }
 
-INLINE void train_negative_sampling(const Outputs& o, const NegativeSamples& samples, const Inputs& in,
+INLINE void train_negative_sampling(const Outputs& o, const NegativeSamples& samples, int centres, const Inputs& in,
                                     std::size_t size, float alpha, bool compute_loss, StepBuffers& s,
                                     TrainingTotals& totals) {
-  for (int k = 0; k < samples.count; ++k) {
-    s.b[k] = o.rows + samples.ids[k] * o.stride;
-    s.row_labels[k] = k == 0;
-    s.row_weights[k] = samples.weights[k];
+  const int N = samples.count;
+  for (int k = 0; k < N; ++k) s.b[k] = o.rows + samples.ids[k] * o.stride;
+  for (std::ptrdiff_t k = 0; k < N; k += W) {
+    store(s.labels + k, lanes_below(samples.positives - static_cast<int>(k)));
   }
-  train_logistic(in, samples.count, size, alpha, samples.weighted, compute_loss, s, totals);
+  for (int c = 0; c < centres; ++c) {
+    for (int k = 0; k < samples.positives; ++k) s.weights[c][k] = k == samples.positive[c];
+    for (int k = samples.positives; k < N; ++k) s.weights[c][k] = samples.times[k];
+    for (std::ptrdiff_t k = N; k < padded_columns(N); ++k) s.weights[c][k] = 0;
+  }
+  train_logistic(in, centres, N, size, alpha, compute_loss, s, totals);
 }
 
-// The word's path through the Huffman tree, one binary decision a node (Morin and Bengio 2005; Mikolov et al. 2013).
+// A word's path through the Huffman tree, one binary decision a node (Morin and Bengio 2005; Mikolov et al. 2013).
 INLINE void train_hierarchical_softmax(const Outputs& o, std::int32_t word, const Inputs& in, std::size_t size,
                                        float alpha, bool compute_loss, StepBuffers& s, TrainingTotals& totals) {
   const std::int64_t begin = o.path_offsets[word];
@@ -173,9 +196,12 @@ INLINE void train_hierarchical_softmax(const Outputs& o, std::int32_t word, cons
   if (length == 0) return;  // a vocabulary of one word has nothing to decide
   for (int k = 0; k < length; ++k) {
     s.b[k] = o.nodes + o.path_nodes[begin + k] * o.stride;
-    s.row_labels[k] = o.path_labels[begin + k];
+    s.labels[k] = o.path_labels[begin + k];
   }
-  train_logistic(in, length, size, alpha, false, compute_loss, s, totals);
+  for (std::ptrdiff_t k = 0; k < length; k += W) {
+    store(s.weights[0] + k, lanes_below(length - static_cast<int>(k)));
+  }
+  train_logistic(in, 1, length, size, alpha, compute_loss, s, totals);
 }
 
 // The exact softmax over the vocabulary:  loss = -log p(word),  p = softmax(a . u),  -dloss/dx_w = [w = word] - p_w
@@ -185,7 +211,8 @@ INLINE void train_softmax(const Outputs& o, std::int32_t word, const Inputs& in,
   for (int k = 0; k < V; ++k) s.b[k] = o.rows + k * o.stride;
   scores(in.a, in.count, s.b, V, size, s.scores);
   for (int m = 0; m < in.count; ++m) {
-    float* x = s.scores + static_cast<std::int64_t>(m) * V;
+    float* x = s.scores + m * padded_columns(V);
+    const float times = in.times[m][0];
     float highest = x[0];
     for (int k = 1; k < V; ++k) highest = x[k] > highest ? x[k] : highest;
     const float target = x[word];
@@ -194,22 +221,17 @@ INLINE void train_softmax(const Outputs& o, std::int32_t word, const Inputs& in,
     for (int k = 0; k < V; k += static_cast<int>(W)) {
       const F e = keep_first(exp(load(x + k) - splat(highest)), V - k);
       total += static_cast<double>(sum(e));
-      if (k + static_cast<int>(W) <= V) {
-        store(x + k, e);
-      } else {
-        for (int j = k; j < V; ++j) x[j] = e[j - k];
-      }
+      store(x + k, e);
     }
     if (compute_loss) {
-      const float wide = static_cast<float>(total);
-      totals.loss +=
-          static_cast<double>(highest) - static_cast<double>(target) + static_cast<double>(log(splat(wide))[0]);
+      const double log_total = static_cast<double>(log(splat(static_cast<float>(total)))[0]);
+      totals.loss += static_cast<double>(times) * (static_cast<double>(highest - target) + log_total);
     }
-    const float scale = -alpha / static_cast<float>(total);
+    const float scale = -alpha * times / static_cast<float>(total);
     for (int k = 0; k < V; ++k) x[k] *= scale;
-    x[word] += alpha;
+    x[word] += alpha * times;
   }
-  update(in.a, in.step, in.count, s.b, V, size, s.scores);
+  update(in.a, in.step, in.count, s.b, V, size, s.scores, s.ahead);
 }
 
 }  // namespace

@@ -156,6 +156,66 @@ INLINE bool any(I mask) {
   return bits != 0;
 }
 
+// The first `count` < W floats at p, the other lanes `rest`; and their store.
+INLINE F load_first(const float* p, std::int64_t count, float rest) {
+  F v = splat(rest);
+  for (std::int64_t lane = 0; lane < count; ++lane) v[lane] = p[lane];
+  return v;
+}
+INLINE void store_first(float* p, F v, std::int64_t count) {
+  for (std::int64_t lane = 0; lane < count; ++lane) p[lane] = v[lane];
+}
+
+INLINE F sqrt(F v) {
+#if defined(__AVX512F__)
+  return reinterpret_cast<F>(_mm512_maskz_sqrt_ps(0xffff, reinterpret_cast<__m512>(v)));  // else GCC 12 warns
+#elif defined(__AVX2__)
+  return reinterpret_cast<F>(_mm256_sqrt_ps(reinterpret_cast<__m256>(v)));
+#elif defined(__SSE2__)
+  return reinterpret_cast<F>(_mm_sqrt_ps(reinterpret_cast<__m128>(v)));
+#else
+  for (std::size_t lane = 0; lane < W; ++lane) v[lane] = __builtin_sqrtf(v[lane]);
+  return v;
+#endif
+}
+
+INLINE float greatest(F v) {
+  float high = v[0];
+  for (std::size_t lane = 1; lane < W; ++lane) high = v[lane] > high ? v[lane] : high;
+  return high;
+}
+
+// A store past the caches, for what is too large to stay in them; p is aligned to a vector. stream_end() orders such
+// stores before later ones.
+INLINE void stream(float* p, F v) {
+#if defined(__AVX512F__)
+  _mm512_stream_ps(p, reinterpret_cast<__m512>(v));
+#elif defined(__AVX2__)
+  _mm256_stream_ps(p, reinterpret_cast<__m256>(v));
+#elif defined(__SSE2__)
+  _mm_stream_ps(p, reinterpret_cast<__m128>(v));
+#else
+  store(p, v);
+#endif
+}
+INLINE void stream_end() {
+#if defined(__SSE2__)
+  _mm_sfence();
+#endif
+}
+
+// W / 2 floats as float64, for sums that many terms go into.
+typedef double D __attribute__((vector_size(4 * W)));
+INLINE D widen(const float* p) {
+  typedef float UnalignedHalf __attribute__((vector_size(2 * W), aligned(4), may_alias));
+  return __builtin_convertvector(*reinterpret_cast<const UnalignedHalf*>(p), D);
+}
+INLINE double sum(D v) {
+  double total = 0;
+  for (std::size_t lane = 0; lane < W / 2; ++lane) total += v[lane];
+  return total;
+}
+
 INLINE void prefetch_read(const void* p) { __builtin_prefetch(p, 0, 3); }
 INLINE void prefetch_write(const void* p) { __builtin_prefetch(p, 1, 3); }
 

@@ -6,13 +6,23 @@
 
 namespace lexigrad::LEXIGRAD_ISA {
 
+void fill_attention(Kernels&);
+void fill_clip(Kernels&);
+void fill_ctc(Kernels&);
+void fill_optimizers(Kernels&);
 void fill_similarity(Kernels&);
+void fill_softmax(Kernels&);
 void fill_word2vec(Kernels&);
 
 void fill(Kernels& table) {
   table.isa = LEXIGRAD_TEXT(LEXIGRAD_ISA);
   table.width = W;
+  fill_attention(table);
+  fill_clip(table);
+  fill_ctc(table);
+  fill_optimizers(table);
   fill_similarity(table);
+  fill_softmax(table);
   fill_word2vec(table);
 }
 

@@ -70,47 +70,65 @@ Words gather(const Word2Vec& a, std::int64_t begin, std::int64_t end, std::int32
   return words;
 }
 
-// One centre and all that can be known of it before its turn.
 struct Centre {
-  std::int64_t at;         // index in Words, words.last when there is none left
+  std::int64_t at;         // index in Words
   std::int64_t low, high;  // the window: [low, high) without `at`
+};
+
+// Neighbouring centres that are trained together, and all that can be known of them before their turn.
+struct Group {
+  int count;  // 0 where the block has ended
+  Centre centres[kShared];
+  std::int32_t words[kShared];
   NegativeSamples samples;
+
+  INLINE std::int64_t end() const { return centres[count - 1].at + 1; }
 };
 
 struct Workspace {
   std::int32_t* ids;
   StepBuffers step;
-  Centre centres[2];
-  float* steps;   // (kMostRows, stride) gradient steps of the inputs, where they cannot go to the rows directly
-  float* hidden;  // (stride) CBOW: the window's sum or mean
+  Group groups[3];
+  Inputs in;
+  std::int32_t* in_ids;  // skip-gram: the words of the inputs' rows
+  Inputs part;           // those inputs that predict one centre
+  float* steps;          // (rows, stride) gradient steps of the inputs, where they cannot go to the rows directly
+  float* hidden;         // (kShared, stride) CBOW: the windows' sums or means
+  float** context;       // (window's words) CBOW: a window's rows
 };
+
+Inputs take_inputs(Arena& arena, std::size_t rows) {
+  Inputs in{};
+  in.a = arena.take<const float*>(rows);
+  in.step = arena.take<float*>(rows);
+  in.times = arena.take<float[kShared]>(rows);
+  return in;
+}
 
 Workspace take_workspace(const Word2Vec& a, Arena& arena) {
   const bool skip_gram = a.skip_gram;
-  const auto most = static_cast<std::size_t>(2 * reach(a));
-  const std::size_t rows = !skip_gram ? 1 : most < kMostRows ? most : kMostRows;
+  const auto most = static_cast<std::size_t>(2 * reach(a)), stride = static_cast<std::size_t>(a.stride);
+  const std::size_t rows = skip_gram ? kMostRows : kShared;
   Workspace w;
   w.ids = arena.take<std::int32_t>(most + static_cast<std::size_t>(a.longest_block) + 4);
   w.step = take_step_buffers(arena, a.outputs, rows);
-  for (auto& centre : w.centres) centre.samples = take_negative_samples(arena, a.outputs);
-  w.steps = arena.take<float>(rows * static_cast<std::size_t>(a.stride));
-  w.hidden = arena.take<float>(static_cast<std::size_t>(a.stride));
+  for (auto& group : w.groups) group.samples = take_negative_samples(arena, a.outputs);
+  w.in = take_inputs(arena, rows);
+  w.in_ids = arena.take<std::int32_t>(rows);
+  w.part = take_inputs(arena, rows);
+  w.steps = arena.take<float>(rows * stride);
+  w.hidden = arena.take<float>(skip_gram ? 0 : kShared * stride);
+  w.context = arena.take<float*>(skip_gram ? 0 : most);
   return w;
-}
-
-INLINE void prefetch_row(const float* row, std::int64_t size) {
-  for (std::int64_t i = 0; i < size; i += 16) prefetch_write(row + i);
 }
 
 // A path's place is in one table, its nodes in another, and their rows in a third: each is asked for in time for the
 // next. The rows of the tree's top are always at hand.
-INLINE void prefetch_path(const Word2Vec& a, const Words& words, std::int64_t at) {
+INLINE void prepare_path(const Word2Vec& a, const Words& words, std::int64_t at, Ahead& soon) {
   constexpr std::int64_t kTop = 6;
   const Outputs& o = a.outputs;
   const std::int64_t* offsets = o.path_offsets + words.ids[at];
-  for (std::int64_t k = offsets[0] + kTop; k < offsets[1]; ++k) {
-    prefetch_row(o.nodes + o.path_nodes[k] * o.stride, a.padded_size);
-  }
+  for (std::int64_t k = offsets[0] + kTop; k < offsets[1]; ++k) soon.add(o.nodes + o.path_nodes[k] * o.stride);
   if (at + kRowsAhead >= words.last) return;
   const std::int32_t near = words.ids[at + kPathsAhead], far = words.ids[at + kRowsAhead];
   if (far >= 0) prefetch_read(o.path_offsets + far);
@@ -122,12 +140,7 @@ INLINE void prefetch_path(const Word2Vec& a, const Words& words, std::int64_t at
   }
 }
 
-// Finds the next centre at or after `at`, draws its window and its negative samples and asks for the rows that they
-// need, so that memory works on them while the centre before is trained.
-INLINE void prepare(const Word2Vec& a, const Words& words, std::int64_t at, Stream& random, Centre& centre) {
-  while (at < words.last && words.ids[at] < 0) ++at;
-  centre.at = at;
-  if (at == words.last) return;
+INLINE void find_window(const Word2Vec& a, const Words& words, Stream& random, Centre& centre) {
   std::int64_t size = reach(a);
   const std::uint64_t draw = random.next();
   if (a.shrink_windows) {
@@ -135,19 +148,41 @@ INLINE void prepare(const Word2Vec& a, const Words& words, std::int64_t at, Stre
     const std::int64_t drawn = 1 + static_cast<std::int64_t>(below(widest, draw));
     size = drawn < size ? drawn : size;
   }
-  centre.low = centre.high = at;
-  while (centre.low > at - size && words.ids[centre.low - 1] >= 0) --centre.low;
-  while (centre.high < at + size && words.ids[centre.high + 1] >= 0) ++centre.high;
+  centre.low = centre.high = centre.at;
+  while (centre.low > centre.at - size && words.ids[centre.low - 1] >= 0) --centre.low;
+  while (centre.high < centre.at + size && words.ids[centre.high + 1] >= 0) ++centre.high;
   ++centre.high;
+}
+
+// Finds the next centres at or after `at` and draws their windows and what their negative samples come from.
+INLINE void find(const Word2Vec& a, const Words& words, std::int64_t at, Stream& random, Group& group) {
+  group.count = 0;
+  for (; at < words.last && group.count < kShared; ++at) {
+    if (words.ids[at] < 0) continue;
+    Centre& centre = group.centres[group.count];
+    centre.at = at;
+    group.words[group.count] = words.ids[at];
+    find_window(a, words, random, centre);
+    ++group.count;
+  }
+  if (group.count > 0) draw_negative_samples(a.outputs, random, group.samples);
+}
+
+// Notes the rows that a group will need, so that memory works on them while the group before is trained.
+INLINE void prepare(const Word2Vec& a, const Words& words, Group& group, Ahead& soon) {
+  soon.count = 0;
+  if (group.count == 0) return;
   if (a.outputs.negative > 0) {
-    draw_negative_samples(a.outputs, words.ids[at], random, centre.samples);
-    for (int k = 0; k < centre.samples.count; ++k) {
-      prefetch_row(a.outputs.rows + centre.samples.ids[k] * a.outputs.stride, a.padded_size);
+    find_negative_samples(a.outputs, group.words, group.count, group.samples);
+    for (int k = 0; k < group.samples.count; ++k) {
+      soon.add(a.outputs.rows + group.samples.ids[k] * a.outputs.stride);
     }
   }
-  if (a.outputs.hierarchical) prefetch_path(a, words, at);
-  const std::int64_t ahead = at + kRowsAhead;
-  if (ahead < words.last && words.ids[ahead] >= 0) prefetch_row(a.input + words.ids[ahead] * a.stride, a.padded_size);
+  for (int c = 0; c < group.count; ++c) {
+    const std::int64_t at = group.centres[c].at, ahead = at + kRowsAhead;
+    if (a.outputs.hierarchical) prepare_path(a, words, at, soon);
+    if (ahead < words.last && words.ids[ahead] >= 0) soon.add(a.input + words.ids[ahead] * a.stride);
+  }
 }
 
 INLINE void clear(float* row, std::int64_t size) {
@@ -160,69 +195,138 @@ INLINE void add_scaled(float* row, const float* step, float factor, std::int64_t
   for (std::int64_t i = 0; i < size; i += W) store(row + i, load(row + i) + f * load(step + i));
 }
 
-void train_outputs(const Word2Vec& a, const Centre& centre, std::int32_t word, const Inputs& in, float alpha,
-                   Workspace& w, TrainingTotals& totals) {
-  const auto size = static_cast<std::size_t>(a.padded_size);
-  if (a.outputs.hierarchical) {
-    train_hierarchical_softmax(a.outputs, word, in, size, alpha, a.compute_loss, w.step, totals);
+// The inputs that predict centre c, with its times first.
+INLINE const Inputs& inputs_of(const Inputs& in, int c, Inputs& part) {
+  part.count = 0;
+  for (int m = 0; m < in.count; ++m) {
+    if (in.times[m][c] == 0) continue;
+    part.a[part.count] = in.a[m];
+    part.step[part.count] = in.step[m];
+    part.times[part.count][0] = in.times[m][c];
+    ++part.count;
   }
-  if (a.outputs.negative > 0) {
-    train_negative_sampling(a.outputs, centre.samples, in, size, alpha, a.compute_loss, w.step, totals);
-  }
-  if (a.outputs.softmax) train_softmax(a.outputs, word, in, size, alpha, a.compute_loss, w.step, totals);
-  totals.predictions += in.count;
+  return part;
 }
 
-// Skip-gram: every word of the window predicts the centre; all of them share the centre's negative samples.
-void train_skip_gram(const Word2Vec& a, const Words& words, const Centre& centre, float alpha, Workspace& w,
-                     TrainingTotals& totals) {
-  const bool direct = !a.lock && !a.outputs.softmax && !(a.outputs.hierarchical && a.outputs.negative > 0) &&
-                      most_outputs(a.outputs) <= static_cast<std::size_t>(kBlockColumns);
-  std::int64_t at = centre.low;
-  while (at < centre.high) {
-    std::int32_t ids[kMostRows];
-    int count = 0;
-    for (; at < centre.high && count < kMostRows; ++at) {
-      if (at == centre.at) continue;
-      float* row = a.input + words.ids[at] * a.stride;
-      ids[count] = words.ids[at];
-      w.step.a[count] = row;
-      w.step.step[count] = direct ? row : w.steps + count * a.stride;
-      ++count;
+void train_outputs(const Word2Vec& a, const Group& group, const Inputs& in, float alpha, Workspace& w,
+                   TrainingTotals& totals) {
+  const auto size = static_cast<std::size_t>(a.padded_size);
+  for (int c = 0; c < group.count && (a.outputs.hierarchical || a.outputs.softmax); ++c) {
+    const Inputs& part = inputs_of(in, c, w.part);
+    if (part.count == 0) continue;
+    if (a.outputs.hierarchical) {
+      train_hierarchical_softmax(a.outputs, group.words[c], part, size, alpha, a.compute_loss, w.step, totals);
     }
-    if (count == 0) break;
-    if (!direct) clear(w.steps, count * a.stride);
-    train_outputs(a, centre, words.ids[centre.at], {count, w.step.a, w.step.step}, alpha, w, totals);
-    if (direct) continue;
-    for (int m = 0; m < count; ++m) {
-      const float factor = a.lock ? a.lock[ids[m]] : 1.0f;
-      add_scaled(a.input + ids[m] * a.stride, w.steps + m * a.stride, factor, a.padded_size);
+    if (a.outputs.softmax) {
+      train_softmax(a.outputs, group.words[c], part, size, alpha, a.compute_loss, w.step, totals);
     }
   }
+  if (a.outputs.negative > 0) {
+    train_negative_sampling(a.outputs, group.samples, group.count, in, size, alpha, a.compute_loss, w.step, totals);
+  }
+  for (int m = 0; m < in.count; ++m) {
+    for (int c = 0; c < group.count; ++c) totals.predictions += static_cast<std::int64_t>(in.times[m][c]);
+  }
+}
+
+// The words of the windows from `at` on, each once, as many as one step takes; returns where the next step begins.
+INLINE std::int64_t gather_inputs(const Word2Vec& a, const Words& words, const Group& group, std::int64_t at,
+                                  std::int64_t high, Workspace& w) {
+  Inputs& in = w.in;
+  in.count = 0;
+  int predictions = 0;
+  for (; at < high; ++at) {
+    float times[kShared] = {};
+    int predicts = 0;
+    for (int c = 0; c < group.count; ++c) {
+      const Centre& centre = group.centres[c];
+      const bool within = centre.low <= at && at < centre.high && at != centre.at;
+      times[c] = within;
+      predicts += within;
+    }
+    if (predicts == 0) continue;
+    if (predictions + kShared > kMostPredictions) break;
+    const int m = place_of(words.ids[at], w.in_ids, in.count);
+    if (m == kMostRows) break;
+    if (m == in.count) {
+      w.in_ids[m] = words.ids[at];
+      in.a[m] = a.input + words.ids[at] * a.stride;
+      for (int c = 0; c < kShared; ++c) in.times[m][c] = 0;
+      ++in.count;
+    }
+    for (int c = 0; c < kShared; ++c) in.times[m][c] += times[c];
+    predictions += predicts;
+  }
+  return at;
+}
+
+// Skip-gram: every word of a window predicts the centre.
+void train_skip_gram(const Word2Vec& a, const Words& words, const Group& group, float alpha, Workspace& w,
+                     TrainingTotals& totals) {
+  const bool direct = !a.lock && !(a.outputs.hierarchical && a.outputs.negative > 0);
+  std::int64_t low = group.centres[0].low, high = group.centres[0].high;
+  for (int c = 1; c < group.count; ++c) {
+    const Centre& centre = group.centres[c];
+    low = centre.low < low ? centre.low : low;
+    high = centre.high > high ? centre.high : high;
+  }
+  for (std::int64_t at = low; at < high;) {
+    at = gather_inputs(a, words, group, at, high, w);
+    if (w.in.count == 0) return;
+    for (int m = 0; m < w.in.count; ++m) {
+      float* row = a.input + w.in_ids[m] * a.stride;
+      w.in.step[m] = direct ? row : w.steps + m * a.stride;
+    }
+    if (!direct) clear(w.steps, w.in.count * a.stride);
+    train_outputs(a, group, w.in, alpha, w, totals);
+    for (int m = 0; m < w.in.count && !direct; ++m) {
+      const float factor = a.lock ? a.lock[w.in_ids[m]] : 1.0f;
+      add_scaled(a.input + w.in_ids[m] * a.stride, w.steps + m * a.stride, factor, a.padded_size);
+    }
+  }
+}
+
+// The rows of a window, with repetitions.
+INLINE int gather_context(const Word2Vec& a, const Words& words, const Centre& centre, float** context) {
+  int count = 0;
+  for (std::int64_t at = centre.low; at < centre.high; ++at) {
+    if (at != centre.at) context[count++] = a.input + words.ids[at] * a.stride;
+  }
+  return count;
 }
 
 // CBOW: the mean (or sum) of the window predicts the centre. As in word2vec and gensim the words of a mean each get
 // the whole step of the mean, and those of a sum its 1/count.
-void train_cbow(const Word2Vec& a, const Words& words, const Centre& centre, float alpha, Workspace& w,
+void train_cbow(const Word2Vec& a, const Words& words, const Group& group, float alpha, Workspace& w,
                 TrainingTotals& totals) {
-  const std::int64_t count = centre.high - centre.low - 1;
-  if (count == 0) return;
-  const float share = 1.0f / static_cast<float>(count);
-  for (std::int64_t i = 0; i < a.padded_size; i += W) {
-    F total{};
-    for (std::int64_t at = centre.low; at < centre.high; ++at) {
-      if (at != centre.at) total += load(a.input + words.ids[at] * a.stride + i);
+  int centres[kShared];
+  w.in.count = 0;
+  for (int c = 0; c < group.count; ++c) {
+    const int count = gather_context(a, words, group.centres[c], w.context);
+    if (count == 0) continue;
+    const int m = w.in.count++;
+    centres[m] = c;
+    float *hidden = w.hidden + m * a.stride, *step = w.steps + m * a.stride;
+    const F factor = splat(a.mean ? 1.0f / static_cast<float>(count) : 1.0f);
+    for (std::int64_t i = 0; i < a.padded_size; i += W) {
+      F total{};
+      for (int j = 0; j < count; ++j) total += load(w.context[j] + i);
+      store(hidden + i, total * factor);
+      store(step + i, F{});
     }
-    store(w.hidden + i, a.mean ? total * splat(share) : total);
-    store(w.steps + i, F{});
+    w.in.a[m] = hidden;
+    w.in.step[m] = step;
+    for (int d = 0; d < kShared; ++d) w.in.times[m][d] = d == c;
   }
-  w.step.a[0] = w.hidden;
-  w.step.step[0] = w.steps;
-  train_outputs(a, centre, words.ids[centre.at], {1, w.step.a, w.step.step}, alpha, w, totals);
-  for (std::int64_t at = centre.low; at < centre.high; ++at) {
-    if (at == centre.at) continue;
-    const float factor = (a.mean ? 1.0f : share) * (a.lock ? a.lock[words.ids[at]] : 1.0f);
-    add_scaled(a.input + words.ids[at] * a.stride, w.steps, factor, a.padded_size);
+  if (w.in.count == 0) return;
+  train_outputs(a, group, w.in, alpha, w, totals);
+  for (int m = 0; m < w.in.count; ++m) {
+    const int count = gather_context(a, words, group.centres[centres[m]], w.context);
+    const float share = a.mean ? 1.0f : 1.0f / static_cast<float>(count);
+    for (int j = 0; j < count; ++j) {
+      const float lock = a.lock ? a.lock[(w.context[j] - a.input) / a.stride] : 1.0f;
+      add_scaled(w.context[j], w.in.step[m], share * lock, a.padded_size);
+    }
   }
 }
 
@@ -237,18 +341,26 @@ void word2vec(const Word2Vec& a, std::int64_t begin, std::int64_t end, float alp
     return;
   }
   Stream random{mix(a.key ^ mix(static_cast<std::uint64_t>(begin)))};
-  int turn = 0;
-  prepare(a, words, words.first, random, w.centres[0]);
-  while (w.centres[turn].at < words.last) {
-    const Centre& centre = w.centres[turn];
-    turn ^= 1;
-    prepare(a, words, centre.at + 1, random, w.centres[turn]);
+  // Three groups are in the making: one is trained, the rows of the next are fetched, and the draws of the one after.
+  Group *group = w.groups, *next = group + 1, *later = group + 2;
+  next->count = later->count = 0;
+  find(a, words, words.first, random, *group);
+  if (group->count > 0) find(a, words, group->end(), random, *next);
+  prepare(a, words, *group, w.step.ahead);
+  while (group->count > 0) {
+    later->count = 0;
+    if (next->count > 0) find(a, words, next->end(), random, *later);
+    prepare(a, words, *next, w.step.ahead);
     if (a.skip_gram) {
-      train_skip_gram(a, words, centre, alpha, w, totals);
+      train_skip_gram(a, words, *group, alpha, w, totals);
     } else {
-      train_cbow(a, words, centre, alpha, w, totals);
+      train_cbow(a, words, *group, alpha, w, totals);
     }
-    ++totals.kept;
+    totals.kept += group->count;
+    Group* done = group;
+    group = next;
+    next = later;
+    later = done;
   }
   const float probe = sum(*w.step.probe);
   if (!(probe - probe == 0)) totals.diverged = true;

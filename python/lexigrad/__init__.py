@@ -1,9 +1,12 @@
 """lexigrad: word embeddings and recurrent networks on ordinary CPUs."""
 
+from lexigrad import nn
 from lexigrad._core import num_threads, set_num_threads
 from lexigrad.embed.callbacks import CallbackAny2Vec, StopTraining, TrainingInterrupted
 from lexigrad.embed.keyedvectors import KeyedVectors
 from lexigrad.embed.word2vec import Word2Vec
+from lexigrad.gradcheck import gradcheck
+from lexigrad.tensor import Tensor, detect_anomaly, is_grad_enabled, no_grad
 from lexigrad.text.phrases import FrozenPhrases, Phrases
 
 __version__ = "0.1.0"
@@ -14,8 +17,14 @@ __all__ = [
     "KeyedVectors",
     "Phrases",
     "StopTraining",
+    "Tensor",
     "TrainingInterrupted",
     "Word2Vec",
+    "detect_anomaly",
+    "gradcheck",
+    "is_grad_enabled",
+    "nn",
+    "no_grad",
     "num_threads",
     "set_num_threads",
 ]

@@ -149,3 +149,108 @@ def word2vec_train(
     mean: bool,
     compute_loss: bool,
 ) -> dict[str, float]: ...
+
+_Floats = NDArray[np.float32]
+_Longs = NDArray[np.int64]
+
+def softmax_forward(x: _Floats) -> _Floats: ...
+def softmax_backward(y: _Floats, dy: _Floats) -> _Floats: ...
+def log_softmax_forward(x: _Floats) -> _Floats: ...
+def log_softmax_backward(y: _Floats, dy: _Floats) -> _Floats: ...
+def cross_entropy(
+    logits: _Floats,
+    targets: _Longs,
+    ignore_index: int,
+    weight: _Floats | None,
+    label_smoothing: float,
+    mean: bool,
+    with_gradient: bool,
+) -> tuple[NDArray[np.float64], float, _Floats | None]: ...
+def scale_rows(matrix: _Floats, factors: _Floats) -> None: ...
+def ctc(
+    x: _Floats,
+    targets: _Longs,
+    target_offsets: _Longs,
+    input_lengths: _Longs,
+    blank: int,
+    normalise: bool,
+    with_gradient: bool,
+) -> tuple[NDArray[np.float64], _Floats | None]: ...
+def attention_forward(
+    query: _Floats, keys: _Floats, values: _Floats, mask: NDArray[np.bool_] | None
+) -> tuple[_Floats, _Floats]: ...
+def attend_forward(scores: _Floats, values: _Floats, mask: NDArray[np.bool_] | None) -> tuple[_Floats, _Floats]: ...
+def attention_backward(
+    dcontext: _Floats,
+    dweights: _Floats | None,
+    weights: _Floats,
+    query: _Floats | None,
+    keys: _Floats | None,
+    values: _Floats,
+    mask: NDArray[np.bool_] | None,
+    shared: bool,
+) -> tuple[_Floats, _Floats | None, _Floats | None, _Floats | None]: ...
+def additive_scores_forward(query: _Floats, keys: _Floats, v: _Floats) -> _Floats: ...
+def additive_scores_backward(
+    dscores: _Floats, query: _Floats, keys: _Floats, v: _Floats
+) -> tuple[_Floats, _Floats, _Floats]: ...
+def sgd_step(
+    parameters: list[_Floats],
+    gradients: list[_Floats],
+    rows: list[_Longs | None],
+    states: list[list[_Floats]],
+    *,
+    steps: _Longs,
+    scale: float,
+    lr: float,
+    momentum: float,
+    dampening: float,
+    weight_decay: float,
+    nesterov: bool,
+) -> None: ...
+def adagrad_step(
+    parameters: list[_Floats],
+    gradients: list[_Floats],
+    rows: list[_Longs | None],
+    states: list[list[_Floats]],
+    *,
+    steps: _Longs,
+    scale: float,
+    lr: float,
+    lr_decay: float,
+    weight_decay: float,
+    eps: float,
+) -> None: ...
+def rmsprop_step(
+    parameters: list[_Floats],
+    gradients: list[_Floats],
+    rows: list[_Longs | None],
+    states: list[list[_Floats]],
+    *,
+    scale: float,
+    lr: float,
+    alpha: float,
+    eps: float,
+    weight_decay: float,
+    momentum: float,
+    centered: bool,
+) -> None: ...
+def adam_step(
+    parameters: list[_Floats],
+    gradients: list[_Floats],
+    rows: list[_Longs | None],
+    states: list[list[_Floats]],
+    *,
+    steps: _Longs,
+    scale: float,
+    lr: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    weight_decay: float,
+    decoupled: bool,
+) -> None: ...
+def global_norm(arrays: list[_Floats]) -> float: ...
+def global_greatest(arrays: list[_Floats]) -> float: ...
+def scale_arrays(arrays: list[_Floats], factor: float) -> None: ...
+def clamp_arrays(arrays: list[_Floats], limit: float) -> None: ...

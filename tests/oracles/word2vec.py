@@ -9,8 +9,9 @@ import numpy as np
 
 MASK = (1 << 64) - 1
 GOLDEN = 0x9E3779B97F4A7C15
-MOST_ROWS = 16  # input rows of one step
-MOST_DIRECT = 6  # with at most so many output rows skip-gram updates its input rows one after the other, in place
+SHARED = 2  # neighbouring centres that are trained in one step and share their negative samples
+MOST_ROWS = 16  # input rows of one skip-gram step
+MOST_PREDICTIONS = 24  # predictions of one skip-gram step
 
 
 def mix(z):
@@ -94,8 +95,11 @@ def kept_words(tokens, s, key):
     return sentences
 
 
-def negative_samples(word, s, random):
-    ids, weights = [word], [1.0]
+def negative_samples(words, s, random):
+    """What centres are predicted against: the rows' ids, labels (N), and how often each centre meets each (C, N)."""
+    ids = list(dict.fromkeys(words))
+    positives = len(ids)
+    times = [0.0] * positives
     for _ in range(s.negative):
         draw = random.next()
         column = below(len(s.alias), draw)
@@ -103,10 +107,13 @@ def negative_samples(word, s, random):
         drawn = column if draw & 0xFFFFFFFF <= threshold else alias
         if drawn not in ids:
             ids.append(drawn)
-            weights.append(1.0)
-        elif ids.index(drawn) > 0:
-            weights[ids.index(drawn)] += 1
-    return ids, np.array(weights)
+            times.append(1.0)
+        elif ids.index(drawn) >= positives:
+            times[ids.index(drawn)] += 1
+    weights = np.tile(times, (len(words), 1))
+    weights[np.arange(len(words)), [ids.index(word) for word in words]] = 1
+    labels = np.arange(len(ids)) < positives
+    return ids, labels.astype(float), weights
 
 
 def logistic_gradient(x, labels, weights, alpha, totals):
@@ -122,22 +129,14 @@ def logistic_step(outputs, ids, labels, weights, a, alpha, totals):
     return g @ b
 
 
-def direct_logistic_step(outputs, ids, labels, weights, inputs, rows, alpha, totals):
-    """The same on ``inputs[rows]`` themselves: a row that stands twice sees its first update at its second turn."""
-    b = outputs[ids]
-    g = logistic_gradient(inputs[rows] @ b.T, labels, weights, alpha, totals)
-    for m, row in enumerate(rows):
-        outputs[ids] += np.outer(g[m], inputs[row])
-        inputs[row] += g[m] @ b
-
-
-def softmax_step(outputs, word, a, alpha, totals):
+def softmax_step(outputs, word, times, a, alpha, totals):
     x = a @ outputs.T
     x -= x.max(axis=1, keepdims=True)
     p = np.exp(x) / np.exp(x).sum(axis=1, keepdims=True)
-    totals.loss -= float(np.log(p[:, word]).sum())
+    totals.loss -= float((times * np.log(p[:, word])).sum())
     g = -alpha * p
     g[:, word] += alpha
+    g *= times[:, None]
     step = g @ outputs
     outputs += g.T @ a
     return step
@@ -149,73 +148,85 @@ def path_of(word, s):
     return nodes[path], labels[path].astype(float)
 
 
-def samples_of(samples):
-    ids, weights = samples
-    return ids, np.array([1.0] + [0.0] * (len(ids) - 1)), weights
-
-
-def train_outputs(model, s, word, samples, a, alpha, totals):
+def train_outputs(model, s, words, samples, a, times, alpha, totals):
+    """One step of the inputs ``a`` (M, D); input m predicts centre c ``times[m, c]`` times. Returns their step."""
     step = np.zeros_like(a)
-    if s.tree is not None and len(path_of(word, s)[0]):
-        step += logistic_step(model["nodes"], *path_of(word, s), 1.0, a, alpha, totals)
+    for c, word in enumerate(words):
+        some = np.flatnonzero(times[:, c])
+        once = times[some, c]
+        if s.tree is not None and len(path_of(word, s)[0]) and len(some):
+            step[some] += logistic_step(model["nodes"], *path_of(word, s), once[:, None], a[some], alpha, totals)
+        if s.softmax and len(some):
+            step[some] += softmax_step(model["rows"], word, once, a[some], alpha, totals)
     if s.negative:
-        step += logistic_step(model["rows"], *samples_of(samples), a, alpha, totals)
-    if s.softmax:
-        step += softmax_step(model["rows"], word, a, alpha, totals)
+        ids, labels, weights = samples
+        step += logistic_step(model["rows"], ids, labels, times @ weights, a, alpha, totals)
+    totals.predictions += int(times.sum())
     return step
 
 
-def is_direct(s):
-    if s.lock is not None or s.softmax or (s.tree is not None and s.negative):
-        return False
-    longest = 1 + s.negative if s.tree is None else max(np.diff(s.tree[0]))
-    return longest <= MOST_DIRECT
+def skip_gram_steps(windows):
+    """The words of the windows, each once a step, with how often each predicts each centre: (words, times (M, C))."""
+    rows = {}
+    positions = sorted({place: word for window in windows for place, word in window}.items())
+    predictions = 0
+    for place, word in positions:
+        within = np.array([place in dict(window) for window in windows], float)
+        if predictions + SHARED > MOST_PREDICTIONS or (word not in rows and len(rows) == MOST_ROWS):
+            yield list(rows), np.array(list(rows.values()))
+            rows, predictions = {}, 0
+        rows[word] = rows.get(word, 0) + within
+        predictions += int(within.sum())
+    if rows:
+        yield list(rows), np.array(list(rows.values()))
 
 
-def train_direct(model, s, word, samples, rows, alpha, totals):
-    if s.negative:
-        direct_logistic_step(model["rows"], *samples_of(samples), model["input"], rows, alpha, totals)
-    elif len(path_of(word, s)[0]):
-        direct_logistic_step(model["nodes"], *path_of(word, s), 1.0, model["input"], rows, alpha, totals)
-
-
-def train_centre(model, s, context, word, samples, alpha, totals):
+def train_centres(model, s, words, windows, samples, alpha, totals):
+    """One group of centres; a window is a list of (place, word)."""
     lock = np.ones(len(model["input"])) if s.lock is None else s.lock
     if s.skip_gram:
-        for first in range(0, len(context), MOST_ROWS):
-            rows = context[first : first + MOST_ROWS]
-            totals.predictions += len(rows)
-            if is_direct(s):
-                train_direct(model, s, word, samples, rows, alpha, totals)
+        for rows, times in skip_gram_steps(windows):
+            if s.lock is None and not s.negative:  # in place, so a centre sees what the one before it has changed
+                for c, word in enumerate(words):
+                    a = model["input"][rows]
+                    model["input"][rows] += train_outputs(model, s, [word], None, a, times[:, [c]], alpha, totals)
                 continue
-            step = train_outputs(model, s, word, samples, model["input"][rows], alpha, totals)
-            np.add.at(model["input"], rows, lock[rows][:, None] * step)
-    elif context:
-        totals.predictions += 1
-        hidden = model["input"][context].sum(axis=0, keepdims=True)
-        step = train_outputs(model, s, word, samples, hidden / len(context) if s.mean else hidden, alpha, totals)
+            step = train_outputs(model, s, words, samples, model["input"][rows], times, alpha, totals)
+            model["input"][rows] += lock[rows][:, None] * step
+        return
+    centres = [c for c, window in enumerate(windows) if window]
+    if not centres:
+        return
+    contexts = [[word for _, word in windows[c]] for c in centres]
+    hidden = np.array([model["input"][context].sum(axis=0) / (len(context) if s.mean else 1) for context in contexts])
+    step = train_outputs(model, s, words, samples, hidden, np.eye(len(windows))[centres], alpha, totals)
+    for m, context in enumerate(contexts):
         share = 1 if s.mean else 1 / len(context)
-        np.add.at(model["input"], context, share * lock[context][:, None] * step)
+        np.add.at(model["input"], context, share * lock[context][:, None] * step[m])
+
+
+def window_around(sentence, i, s, random):
+    draw = random.next()
+    size = 1 + below(min(s.window, 0xFFFFFFFF), draw) if s.shrink_windows else s.window
+    return [sentence[j] for j in range(max(0, i - size), min(len(sentence), i + size + 1)) if j != i]
 
 
 def train(model, tokens, s, key, block, alpha):
     """Train on the whole stream, block by block; ``alpha`` is a function of a block's first position."""
     totals = Totals()
-    sentences = kept_words(tokens, s, key)
-    random = None
-    current = -1
-    for sentence in sentences:
-        words = [word for _, word in sentence]
-        for i, (position, word) in enumerate(sentence):
-            if position // block != current:
-                current = position // block
-                random = Stream(mix(key ^ mix(current * block)))
-            draw = random.next()
-            size = 1 + below(min(s.window, 0xFFFFFFFF), draw) if s.shrink_windows else s.window
-            samples = negative_samples(word, s, random) if s.negative else None
-            context = words[max(0, i - size) : i] + words[i + 1 : i + 1 + size]
-            train_centre(model, s, context, word, samples, alpha(current * block), totals)
-            totals.kept += 1
+    blocks = {}
+    for sentence in kept_words(tokens, s, key):
+        for i, (position, _) in enumerate(sentence):
+            blocks.setdefault(position // block * block, []).append((sentence, i))
+    for first, centres in sorted(blocks.items()):
+        random = Stream(mix(key ^ mix(first)))
+        for begin in range(0, len(centres), SHARED):
+            group = centres[begin : begin + SHARED]
+            words = [sentence[i][1] for sentence, i in group]
+            windows = [window_around(sentence, i, s, random) for sentence, i in group]
+            samples = negative_samples(words, s, random) if s.negative else None
+            train_centres(model, s, words, windows, samples, alpha(first), totals)
+            totals.kept += len(group)
     return totals
 
 
