@@ -599,6 +599,18 @@ def test_gensim_reads_our_vectors_and_we_read_theirs(corpus, tmp_path):
         assert (tmp_path / "theirs").read_bytes() == (tmp_path / "ours").read_bytes()
 
 
+@pytest.mark.parametrize("shrink_windows", [True, False])
+@pytest.mark.parametrize("objective", [{"negative": 5}, {"negative": 20}, {"hs": 1, "negative": 0}])
+@pytest.mark.parametrize("words", [2, 3, 12])
+def test_many_samples_of_few_words_converge(words, objective, shrink_windows):
+    """gensim's do, at this and at twice this rate."""
+    rng = np.random.default_rng(0)
+    sentences = rng.choice([f"w{i}" for i in range(words)], (150, 200)).tolist()
+    settings = {"sg": 1, "vector_size": 50, "window": 50, "epochs": 5, "shrink_windows": shrink_windows, **objective}
+    for alpha in (0.025, 0.05):
+        assert np.abs(small(sentences, alpha=alpha, **settings).wv.vectors).max() < 10
+
+
 @pytest.mark.parametrize("window", [20, 50, 100])
 def test_wide_windows_over_few_words_converge(window):
     """The steps of a window's many equal pairs are taken together: too many at once would overshoot."""
