@@ -9,6 +9,7 @@ import pytest
 from bad_files import HUGE, VECTORS, mutations, outcome, pickles, put, refused
 
 from lexigrad.io import safetensors as module
+from lexigrad.io.convert import detect_format
 from lexigrad.io.safetensors import read_safetensors, write_safetensors
 
 ARRAYS = {
@@ -166,7 +167,19 @@ def test_damaged_headers(tmp_path, read):
     for stored in (3, [], {"a": 1}, {"lexigrad": "["}, {"lexigrad": "3"}, {"lexigrad": "[" * 100_000}):
         refused(read, path, file_of({"__metadata__": stored}), "v: .*metadata")
     for data in pickles():
-        refused(read, path, data, "v: declares a header")
+        refused(read, path, data, "v: (declares a header|this is a pickle)")
+
+
+@BOTH
+@pytest.mark.parametrize("length", [640, 896, 1152, 1408])
+def test_a_header_whose_length_looks_like_a_pickle(tmp_path, read, length):
+    path = tmp_path / "v"
+    write_safetensors(path, {"a": VECTORS}, {"padding": ""})
+    shortest = int.from_bytes(path.read_bytes()[:8], "little")
+    write_safetensors(path, {"a": VECTORS}, {"padding": "x" * (length - shortest)})
+    assert path.read_bytes()[:2] == length.to_bytes(2, "little")
+    np.testing.assert_array_equal(read(path)[0]["a"], VECTORS)
+    assert detect_format(path) == "safetensors"
 
 
 @BOTH

@@ -106,6 +106,20 @@ def test_all_similarities_like_gensim(both):
     np.testing.assert_allclose(a, b, rtol=1e-4)
 
 
+@pytest.mark.filterwarnings("ignore:Call to deprecated")
+def test_old_names_like_gensim(both):
+    ours, theirs = both
+    for kv in both:
+        kv.init_sims()
+    np.testing.assert_allclose(ours.norms, theirs.norms, rtol=1e-6)
+    for norm in (False, True):
+        np.testing.assert_allclose(ours.word_vec("word3", norm), theirs.word_vec("word3", norm), rtol=1e-6)
+    assert ours.words_closer_than("word1", "word30") == theirs.words_closer_than("word1", "word30")
+    for kv in both:
+        kv.init_sims(replace=True)
+    np.testing.assert_allclose(ours.vectors, theirs.vectors, rtol=1e-6)
+
+
 @pytest.mark.filterwarnings("ignore:Call to deprecated `init_sims`")
 def test_other_queries_like_gensim(both):
     ours, theirs = both
@@ -591,3 +605,12 @@ def test_intersect_and_other_formats(tmp_path):
     np.testing.assert_allclose(KeyedVectors.load_glove(tmp_path / "glove.txt").vectors, kv.vectors, rtol=1e-5)
     kv.save_projector(tmp_path / "projector")
     assert len(list(tmp_path.glob("projector*"))) == 2
+
+
+def test_what_gensim_saves_is_named(tmp_path, both):
+    both[1].save(str(tmp_path / "theirs"))
+    np.save(tmp_path / "array.npy", random_vectors())
+    for path, match in ((tmp_path / "theirs", "pickle.*save_word2vec_format"), (tmp_path / "array.npy", "NumPy array")):
+        for load in (KeyedVectors.load, lexigrad.Word2Vec.load):
+            with pytest.raises(ValueError, match=match):
+                load(path)

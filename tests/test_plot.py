@@ -1,6 +1,7 @@
 """Maps of words: the picture files, the projection, the places of labels."""
 
 import re
+import warnings
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -90,6 +91,23 @@ def test_tsne_keeps_groups_together_and_repeats_itself() -> None:
     same = np.repeat(np.arange(3), 12)[:, None] == np.repeat(np.arange(3), 12)[None]
     assert distances[same].max() < distances[~same].min()
     np.testing.assert_array_equal(points, project(rows, "tsne", seed=3))
+
+
+@pytest.mark.filterwarnings("ignore::ImportWarning")  # umap says so where TensorFlow is not installed
+def test_umap_keeps_groups_together_and_repeats_itself() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what it imports is not up to us
+        pytest.importorskip("umap", exc_type=ImportError)
+    rng = np.random.default_rng(4)
+    centres = np.repeat(np.eye(6)[:3] * 5, 12, axis=0)
+    rows = centres + 0.1 * rng.normal(size=centres.shape)
+    points = project(rows, "umap", seed=3)
+    distances = np.linalg.norm(points[:, None] - points[None], axis=2)
+    same = np.repeat(np.arange(3), 12)[:, None] == np.repeat(np.arange(3), 12)[None]
+    assert distances[same].max() < distances[~same].min()
+    np.testing.assert_array_equal(points, project(rows, "umap", seed=3))
+    for count in (3, 4, 15, 16):  # few points are mapped too
+        assert np.isfinite(project(rng.normal(size=(count, 6)), "umap")).all()
 
 
 @pytest.mark.parametrize(("method", "package"), [("tsne", "sklearn.manifold"), ("umap", "umap")])

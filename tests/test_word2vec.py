@@ -130,6 +130,26 @@ def test_latest_loss_is_the_sum(corpus):
     assert small(corpus).get_latest_training_loss() == 0
 
 
+def test_a_callback_may_reset_the_running_loss(corpus):
+    class Losses:
+        def __init__(self):
+            self.found = []
+
+        def on_epoch_end(self, model):
+            self.found.append(model.running_training_loss)
+            model.running_training_loss = 0.0
+
+        def on_epoch_begin(self, model):
+            assert model.get_latest_training_loss() == 0
+
+        on_train_begin = on_train_end = on_epoch_begin
+
+    losses = Losses()
+    model = small(corpus, compute_loss=True, epochs=4, callbacks=[losses])
+    assert sum(losses.found) == pytest.approx(small(corpus, compute_loss=True, epochs=4).running_training_loss)
+    assert model.layer1_size == 20
+
+
 def test_both_matrices(corpus):
     model = small(corpus, hs=1)
     assert model.wv.vectors.shape == (11, 20)
@@ -145,6 +165,10 @@ def test_predict_output_word(corpus):
     assert {word for word, _ in found} <= {*FRUIT, "the"}
     assert sum(p for _, p in model.predict_output_word(["apple"], topn=11)) == pytest.approx(1, abs=1e-5)
     assert model.predict_output_word(["unknown"]) is None
+    rows = [model.wv.key_to_index["apple"], np.int64(model.wv.key_to_index["pear"]), 99]
+    assert model.predict_output_word(rows, topn=3) == found
+    with pytest.raises(TypeError, match="string 'apple'"):
+        model.predict_output_word("apple")
     with pytest.raises(RuntimeError, match="output vectors"):
         small(corpus, hs=1, negative=0).predict_output_word(["apple"])
 
@@ -573,6 +597,18 @@ def test_gensim_reads_our_vectors_and_we_read_theirs(corpus, tmp_path):
         np.testing.assert_array_equal(theirs.vectors, model.wv.vectors)
         theirs.save_word2vec_format(tmp_path / "theirs", binary=binary)
         assert (tmp_path / "theirs").read_bytes() == (tmp_path / "ours").read_bytes()
+
+
+@pytest.mark.parametrize("shrink_windows", [True, False])
+@pytest.mark.parametrize("objective", [{"negative": 5}, {"negative": 20}, {"hs": 1, "negative": 0}])
+@pytest.mark.parametrize("words", [2, 3, 12])
+def test_many_samples_of_few_words_converge(words, objective, shrink_windows):
+    """gensim's do, at this and at twice this rate."""
+    rng = np.random.default_rng(0)
+    sentences = rng.choice([f"w{i}" for i in range(words)], (150, 200)).tolist()
+    settings = {"sg": 1, "vector_size": 50, "window": 50, "epochs": 5, "shrink_windows": shrink_windows, **objective}
+    for alpha in (0.025, 0.05):
+        assert np.abs(small(sentences, alpha=alpha, **settings).wv.vectors).max() < 10
 
 
 @pytest.mark.parametrize("window", [20, 50, 100])

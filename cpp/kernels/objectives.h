@@ -36,6 +36,16 @@ constexpr int kShared = 2;
 // overshoot, where one at a time converges.
 constexpr int kMostPredictions = 24;
 
+// The same for negative samples, which fall on the same few rows where there are few words: so many a row at most.
+constexpr std::int64_t kMostSamplesOfRow = 16;
+
+INLINE int most_predictions(const Outputs& o) {
+  const std::int64_t samples = kMostSamplesOfRow * o.vocabulary;
+  if (samples >= kMostPredictions * std::int64_t{1 + o.negative}) return kMostPredictions;
+  const std::int64_t most = samples / (1 + o.negative);
+  return most > kShared ? static_cast<int>(most) : kShared;
+}
+
 // The input side of a step.
 struct Inputs {
   int count;                // M

@@ -235,6 +235,7 @@ INLINE std::int64_t gather_inputs(const Word2Vec& a, const Words& words, const G
                                   std::int64_t high, Workspace& w) {
   Inputs& in = w.in;
   in.count = 0;
+  const int most = most_predictions(a.outputs);
   int predictions = 0;
   for (; at < high; ++at) {
     float times[kShared] = {};
@@ -246,7 +247,7 @@ INLINE std::int64_t gather_inputs(const Word2Vec& a, const Words& words, const G
       predicts += within;
     }
     if (predicts == 0) continue;
-    if (predictions + kShared > kMostPredictions) break;
+    if (predictions + kShared > most) break;
     const int m = place_of(words.ids[at], w.in_ids, in.count);
     if (m == kMostRows) break;
     if (m == in.count) {

@@ -96,7 +96,9 @@ def _umap(unit: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
         from umap import UMAP
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError("method 'umap' needs umap-learn: pip install umap-learn, or use 'pca'") from error
-    model = UMAP(n_components=2, n_neighbors=min(15, len(unit) - 1), random_state=seed, n_jobs=1)
+    # Where points are few the usual start, by eigenvectors of their graph, fails or is none.
+    start = "spectral" if len(unit) > 15 else _pca(unit)
+    model = UMAP(n_components=2, n_neighbors=min(15, len(unit) - 1), init=start, random_state=seed, n_jobs=1)
     return np.asarray(model.fit_transform(unit), np.float64)
 
 

@@ -73,7 +73,7 @@ def main():
     parser.add_argument("build", type=Path, help="directory of the build")
     parser.add_argument("--seconds", type=int, default=10, help="for each target (default %(default)s)")
     parser.add_argument("targets", nargs="*", help=f"of {', '.join(SEEDS)} (default: all)")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     if unknown := set(options.targets) - SEEDS.keys():
         parser.error(f"no target is named {', '.join(sorted(unknown))}; there are {', '.join(SEEDS)}")
     failed = False

@@ -125,7 +125,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seconds", type=int, default=10, help="for each reader (default %(default)s)")
     parser.add_argument("readers", nargs="*", default=list(READERS), help=f"of {', '.join(READERS)}")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     unknown = set(options.readers) - READERS.keys()
     if unknown:
         parser.error(f"no reader is named {', '.join(sorted(unknown))}; there are {', '.join(READERS)}")

@@ -12,6 +12,7 @@ GOLDEN = 0x9E3779B97F4A7C15
 SHARED = 2  # neighbouring centres that are trained in one step and share their negative samples
 MOST_ROWS = 16  # input rows of one skip-gram step
 MOST_PREDICTIONS = 24  # predictions of one skip-gram step
+MOST_SAMPLES = 16  # negative samples of one step for each word of the vocabulary
 
 
 def mix(z):
@@ -165,14 +166,15 @@ def train_outputs(model, s, words, samples, a, times, alpha, totals):
     return step
 
 
-def skip_gram_steps(windows):
+def skip_gram_steps(windows, vocabulary, negative):
     """The words of the windows, each once a step, with how often each predicts each centre: (words, times (M, C))."""
     rows = {}
+    most = min(MOST_PREDICTIONS, max(SHARED, MOST_SAMPLES * vocabulary // (1 + negative)))
     positions = sorted({place: word for window in windows for place, word in window}.items())
     predictions = 0
     for place, word in positions:
         within = np.array([place in dict(window) for window in windows], float)
-        if predictions + SHARED > MOST_PREDICTIONS or (word not in rows and len(rows) == MOST_ROWS):
+        if predictions + SHARED > most or (word not in rows and len(rows) == MOST_ROWS):
             yield list(rows), np.array(list(rows.values()))
             rows, predictions = {}, 0
         rows[word] = rows.get(word, 0) + within
@@ -185,7 +187,7 @@ def train_centres(model, s, words, windows, samples, alpha, totals):
     """One group of centres; a window is a list of (place, word)."""
     lock = np.ones(len(model["input"])) if s.lock is None else s.lock
     if s.skip_gram:
-        for rows, times in skip_gram_steps(windows):
+        for rows, times in skip_gram_steps(windows, len(model["input"]), s.negative):
             if s.lock is None and not s.negative:  # in place, so a centre sees what the one before it has changed
                 for c, word in enumerate(words):
                     a = model["input"][rows]

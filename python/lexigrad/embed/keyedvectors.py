@@ -152,6 +152,10 @@ class KeyedVectors:
         vector.setflags(write=False)
         return vector
 
+    def word_vec(self, word: Key, use_norm: bool = False) -> Array:
+        """The same as :meth:`get_vector`, by its old name."""
+        return self.get_vector(word, norm=use_norm)
+
     def get_vectors(self, keys: Iterable[Key], norm: bool = False) -> Array:
         """The vectors of several keys (n, vector_size), of length 1 if ``norm``.
 
@@ -411,6 +415,13 @@ class KeyedVectors:
         _scaled(self.vectors, self._norms, out=self.vectors)
         self.fill_norms(force=True)
 
+    def init_sims(self, replace: bool = False) -> None:
+        """:meth:`fill_norms`, or :meth:`unit_normalize_all` with ``replace``, by their old name."""
+        if replace:
+            self.unit_normalize_all()
+        else:
+            self.fill_norms()
+
     def _units(self, indices: Sequence[int] | NDArray[np.int64]) -> Array:
         """Rows scaled to length 1, as a new array."""
         self.fill_norms()
@@ -602,6 +613,10 @@ class KeyedVectors:
         distances = self.distances(key1)
         closer = np.flatnonzero(distances < distances[self.get_index(key2)])
         return [self.index_to_key[i] for i in closer if i != self.get_index(key1)]
+
+    def words_closer_than(self, w1: Key, w2: Key) -> list[Any]:
+        """The same as :meth:`closer_than`, by its old name."""
+        return self.closer_than(w1, w2)
 
     def rank(self, key1: Key, key2: Key) -> int:
         """1 + the number of keys that are closer to ``key1`` than ``key2`` is."""

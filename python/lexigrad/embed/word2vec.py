@@ -137,10 +137,10 @@ class Word2Vec:
         self.min_alpha = float(min_alpha)
         self.window = whole("window", window, 1)
         self.min_count = whole("min_count", min_count, 0)
-        self.max_vocab_size = max_vocab_size
-        self.max_final_vocab = max_final_vocab
+        self.max_vocab_size = None if max_vocab_size is None else whole("max_vocab_size", max_vocab_size, 1)
+        self.max_final_vocab = None if max_final_vocab is None else whole("max_final_vocab", max_final_vocab, 1)
         self.sample = float(sample)
-        self.seed = int(seed)
+        self.seed = whole("seed", seed, 0)
         self.workers = whole("workers", workers, 1)
         self.sg = int(bool(sg))
         self.hs = int(bool(hs))
@@ -504,6 +504,20 @@ class Word2Vec:
         """The loss of the last call of ``train``, summed over all its predictions (0.0 without ``compute_loss``)."""
         return self._loss_total + (self._run.epoch_loss if self._run else 0.0)
 
+    @property
+    def running_training_loss(self) -> float:
+        """The same; callbacks set it to 0.0 to begin a new sum."""
+        return self.get_latest_training_loss()
+
+    @running_training_loss.setter
+    def running_training_loss(self, value: float) -> None:
+        self._loss_total = float(value) - (self._run.epoch_loss if self._run else 0.0)
+
+    @property
+    def layer1_size(self) -> int:
+        """The same as ``vector_size``."""
+        return self.vector_size
+
     # The other matrix
 
     @property
@@ -521,18 +535,27 @@ class Word2Vec:
         """The second vector u of every word (vocabulary, vector_size): the same as ``syn1neg``."""
         return self.syn1neg
 
-    def predict_output_word(self, context_words_list: Sequence[str], topn: int = 10) -> list[tuple[str, float]] | None:
+    def predict_output_word(
+        self, context_words_list: Sequence[str | int], topn: int = 10
+    ) -> list[tuple[str, float]] | None:
         """The words that most likely stand in the middle of some context words, with probabilities.
+
+        Args:
+            context_words_list: words, or rows of ``wv.vectors``; unknown ones are skipped.
+            topn: how many.
 
         Returns:
             ``topn`` pairs (word, probability by softmax over ``output_vectors``); None if no context word is known.
 
         Raises:
             RuntimeError: the model was trained without negative sampling and full softmax.
+            TypeError: the words are one string.
         """
         if len(self.syn1neg) == 0:
             raise RuntimeError("predict_output_word needs output vectors: train with negative > 0 or loss='softmax'")
-        rows = [self.wv.key_to_index[word] for word in context_words_list if word in self.wv.key_to_index]
+        if isinstance(context_words_list, str):
+            raise TypeError(f"expected a list of words, not the string {context_words_list!r}")
+        rows = [self.wv.get_index(word) for word in context_words_list if word in self.wv]
         if not rows:
             return None
         hidden = self.wv.vectors[rows].sum(axis=0)
@@ -599,6 +622,10 @@ class Word2Vec:
         self.wv = copy.copy(self.wv)
         self.wv.expandos = dict(self.wv.expandos)
         self.wv.vectors = self._input.view
+
+    def init_sims(self, replace: bool = False) -> None:
+        """As ``wv.init_sims``, which gensim deprecates."""
+        self.wv.init_sims(replace)
 
     # Files
 

@@ -29,6 +29,28 @@ _PICKLE_STARTS = (
 _BLANK = b" \t\r\n\v\f"
 
 
+def is_safetensors(start: bytes) -> bool:
+    """Whether a file that begins so has a safetensors header: its length in 8 bytes, and JSON."""
+    return start[8:9] == b"{" and int.from_bytes(start[:8], "little") < 1 << 40
+
+
+def foreign(start: bytes) -> str | None:
+    """What to do about a file that gensim's own save() wrote, told by its first 16 bytes; None for others."""
+    if is_safetensors(start):  # whose length may look like the start of a pickle
+        return None
+    if start.startswith(_PICKLE_STARTS):
+        return (
+            "this is a pickle, such as gensim's own save() writes, and pickles can run code, so it is "
+            "not opened: load it with gensim and write it with save_word2vec_format()"
+        )
+    if start.startswith(b"\x93NUMPY"):
+        return (
+            "this is a NumPy array, such as gensim's own save() writes beside its pickle: load that with "
+            "gensim and write it with save_word2vec_format()"
+        )
+    return None
+
+
 class ByteBlocks:
     """A file's decompressed bytes: ``block`` holds those that have been read and not yet consumed.
 
@@ -121,17 +143,8 @@ class ByteBlocks:
         Raises:
             ValueError: the file is a pickle (gensim's own ``save``) or a NumPy array.
         """
-        start = self.peek(16)
-        if start.startswith(_PICKLE_STARTS):
-            raise self.fault(
-                "this is a pickle, such as gensim's own save() writes, and pickles can run code, so it is "
-                "not opened: load it with gensim and write it with save_word2vec_format()"
-            )
-        if start.startswith(b"\x93NUMPY"):
-            raise self.fault(
-                "this is a NumPy array, such as gensim's own save() writes beside its pickle: load that with "
-                "gensim and write it with save_word2vec_format()"
-            )
+        if remedy := foreign(self.peek(16)):
+            raise self.fault(remedy)
 
     def skip_byte_order_mark(self) -> None:
         """Skip a UTF-8 byte order mark at the front."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lexigrad import _core
-from lexigrad.io.blocks import ByteBlocks
+from lexigrad.io.blocks import ByteBlocks, is_safetensors
 from lexigrad.io.compressed import is_compressed
 from lexigrad.io.glove import read_glove, write_glove
 from lexigrad.io.projector import read_projector, write_projector
@@ -52,7 +52,7 @@ def detect_format(path: str | os.PathLike[str]) -> Format:
         start = source.peek(16)
         if start.startswith(_FASTTEXT_MAGIC):
             raise source.fault("this is a fastText model: write its vectors as .vec text with fastText's own tools")
-        if start[8:9] == b"{" and int.from_bytes(start[:8], "little") < 1 << 40:
+        if is_safetensors(start):
             return "safetensors"
         source.skip_byte_order_mark()
         data = source.peek(_PEEK_BYTES)

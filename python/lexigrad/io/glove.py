@@ -36,7 +36,8 @@ def read_glove(
     every line the last D fields are the numbers and the rest is the word, which may hold spaces (glove.840B
     has ". . ." and "at name@domain.com"); but a field before them that is a number too makes the line one of
     too many numbers. All else is accepted and refused as by ``read_word2vec``; a file that begins with a
-    word2vec header is refused.
+    word2vec header is refused. Nothing says how many vectors there should be: a plain file cut exactly at the
+    end of a line is read as a whole one.
 
     Args:
         limit: read this many vectors, from the front, and nothing behind them; None reads all.

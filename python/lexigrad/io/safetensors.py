@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lexigrad.io.atomic import atomic_write
+from lexigrad.io.blocks import foreign
 
 MAX_HEADER_BYTES = 1 << 24
 METADATA_KEY = "lexigrad"
@@ -151,7 +152,11 @@ def _pieces(array: NDArray[Any]) -> Iterator[memoryview]:
 
 def _read_header(file: BinaryIO, path: str, size: int) -> tuple[int, dict[str, Any]]:
     """Where the arrays begin, and the header."""
-    length = int.from_bytes(file.read(8), "little")
+    start = file.read(16)
+    if remedy := foreign(start):
+        raise ValueError(f"{path}: {remedy}")
+    file.seek(8)
+    length = int.from_bytes(start[:8], "little")
     if size < 8 or length > min(size - 8, MAX_HEADER_BYTES):
         raise ValueError(
             f"{path}: declares a header of {length} bytes, but has {size} in all and at most "

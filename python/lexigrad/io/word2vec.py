@@ -64,6 +64,9 @@ def read_word2vec(
     "replace" or "ignore": then the first of equal words is kept, later and empty ones are left out, and one
     UserWarning says how many.
 
+    With ``no_header`` nothing says how many vectors there should be: a text cut exactly at the end of a line is
+    read as a whole one. A compressed one that is cut is refused.
+
     Args:
         binary: whether the numbers are stored as float32 bytes.
         limit: read this many vectors, from the front, and nothing behind them; None reads all.

@@ -2,6 +2,7 @@
 
 from lexigrad.text.corpus import Corpus, as_corpus
 from lexigrad.text.encoding import ScannedCorpus, TokenStream, count, encode, scan
+from lexigrad.text.sentences import LineSentence, PathLineSentences, Text8Corpus
 from lexigrad.text.vocabulary import (
     RULE_DEFAULT,
     RULE_DISCARD,
@@ -17,7 +18,10 @@ __all__ = [
     "RULE_DISCARD",
     "RULE_KEEP",
     "Corpus",
+    "LineSentence",
+    "PathLineSentences",
     "ScannedCorpus",
+    "Text8Corpus",
     "TokenStream",
     "Vocabulary",
     "WordCounts",
