@@ -43,8 +43,8 @@ class Word2Vec:
     * hierarchical softmax: the binary decisions of a Huffman tree over the counts;
     * full softmax: exp(u_o . v_c) / sum_w exp(u_w . v_c), exactly.
 
-    Skip-gram takes each word of the window as c in turn, CBOW the mean (or sum) of them all. The words of a skip-gram
-    window share their negative samples and are trained in one step; the vectors are as good as with samples of
+    Skip-gram takes each word of the window as c in turn, CBOW the mean (or sum) of them all. Two neighbouring
+    centres share their negative samples and are trained in one step; the vectors are as good as with samples of
     their own (see the README's table).
 
     With ``workers=1`` and one seed the vectors are the same to the bit in every process on CPUs of the same kind;
