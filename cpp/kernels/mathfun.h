@@ -41,7 +41,9 @@ INLINE F exp_or_zero(F x) {
   p = p * r + splat(0.240222424f);
   p = p * r + splat(0.693147004f);
   p = p * r + splat(1.0f);
-  const I power = as_int(p * as_float((as_int(shifted) << 23) + 0x3f800000));
+  const I one = as_int(splat(1.0f));
+  const I power =
+      as_int(p * as_float(wrapping_sum(as_int(shifted) << 23, one)));  // far below 0 it wraps, and is dropped
   return as_float(power & ~(x < splat(-87.3f)));
 }
 

@@ -69,6 +69,12 @@ INLINE F max(F a, F b) { return a > b ? a : b; }
 INLINE I as_int(F v) { return reinterpret_cast<I>(v); }
 INLINE F as_float(I v) { return reinterpret_cast<F>(v); }
 
+// The sum modulo 2^32.
+INLINE I wrapping_sum(I a, I b) {
+  typedef std::uint32_t U __attribute__((vector_size(4 * W)));
+  return reinterpret_cast<I>(reinterpret_cast<U>(a) + reinterpret_cast<U>(b));
+}
+
 INLINE float sum(F v) {
   float total = 0;
 #if defined(__AVX512F__)

@@ -12,9 +12,11 @@
 namespace lexigrad::LEXIGRAD_ISA {
 namespace {
 
-std::mt19937 random_bits(7);
-
-float draw() { return std::uniform_real_distribution<float>(-1, 1)(random_bits); }
+// Made at its first use: this file's code must not run before main has seen that the CPU has the instructions.
+float draw() {
+  static std::mt19937 random_bits(7);
+  return std::uniform_real_distribution<float>(-1, 1)(random_bits);
+}
 
 // Rows that lie anywhere: each in a block of its own, of exactly its size.
 struct Rows {
@@ -71,7 +73,8 @@ void check_update(int M, int N, std::size_t size, bool in_place) {
   }
 }
 
-void run() {
+// Not inlined: main must not need the instructions before it has asked for them.
+__attribute__((noinline)) void run() {
   for (int M = 1; M <= kMostRows; ++M) {
     for (int N = 1; N <= 26; ++N) {
       for (const std::size_t size : {16, 48, 112}) {
