@@ -30,7 +30,8 @@ def test_kernels_agree_with_the_oracle(name, size):
     x, dy = logits_of(rng, 5, size), logits_of(rng, 5, size, 1)
     y = getattr(_core, name + "_forward")(x)
     exact = getattr(oracle, name + "_forward")(x.astype(np.float64))
-    np.testing.assert_allclose(y, exact, rtol=2e-6, atol=1e-7)
+    # log_softmax subtracts numbers of the size of its input: near 0 what remains has their rounding.
+    np.testing.assert_allclose(y, exact, rtol=2e-6, atol=5e-7 if name == "log_softmax" else 1e-9)
     dx = getattr(_core, name + "_backward")(y, dy)
     expected = getattr(oracle, name + "_backward")(exact, dy.astype(np.float64))
     np.testing.assert_allclose(dx, expected, rtol=1e-4, atol=1e-5)

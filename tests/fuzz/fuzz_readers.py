@@ -1,7 +1,8 @@
 """Fuzz the readers of word vectors: python tests/fuzz/fuzz_readers.py [--seconds 10] [reader ...]
 
 Whatever a file holds, a reader returns finite vectors or raises ValueError that names the file. Needs atheris
-(pip install atheris); its seeds are made here. Each reader runs in its own process, for the given time.
+(pip install atheris) and lexigrad installed by pip install . (atheris sees nothing of an editable install). Its seeds
+are made here. Each reader runs in its own process, for the given time.
 """
 
 import argparse
