@@ -72,7 +72,7 @@ def test_version_and_help() -> None:
     assert run("--version").stdout == f"lexigrad {__version__}\n"
     assert "lexigrad train word2vec" in run("--help").stdout
     commands = ["train", "train word2vec", "similar", "analogy", "eval", "convert", "phrases", "plot"]
-    for command in [*commands, "bench", "demo"]:
+    for command in [*commands, "bench", "demo", "diagnose", "diagnose gradient-flow", "diagnose clipping"]:
         shown = run(*command.split(), "--help")
         assert shown.returncode == 0
         assert "example:\n  lexigrad " + command in shown.stdout
@@ -99,6 +99,9 @@ def test_version_and_help() -> None:
         "phrases x -o y --scoring pmi",
         "plot x.bin -o y.png --words a --top 3",
         "plot x.bin -o y.png --method lda",
+        "diagnose",
+        "diagnose clipping",
+        "diagnose gradient-flow --steps 0",
     ],
 )
 def test_a_wrong_command_line_is_one_line_and_code_2(line: str, capsys) -> None:
@@ -343,3 +346,20 @@ def test_the_bar_shows_rate_and_loss(monkeypatch) -> None:
     monkeypatch.setattr(terminal, "isatty", lambda: False)
     with bar() as hook:
         assert hook is None
+
+
+def test_diagnose_prints_and_draws(tmp_path: Path, capsys) -> None:
+    assert cli.main(["diagnose", "gradient-flow", "--steps", "40", "--hidden", "8"]) == 0
+    head, *rows = capsys.readouterr().out.splitlines()
+    assert head.split()[-1] == "40"
+    values = {row[:30].strip(): [float(value) for value in row[30:].split()] for row in rows}
+    assert len(values) == 7
+    assert values["tanh RNN, dh_t/dh_k"][-1] < 1e-3 < values["identity-ReLU RNN, dh_t/dh_k"][-1]
+    assert "at least 3" in fails(capsys, "diagnose", "gradient-flow", "--steps", 2)
+    pytest.importorskip("matplotlib")
+    assert cli.main(["diagnose", "gradient-flow", "--steps", "5", "--hidden", "4", "-o", str(tmp_path / "a.png")]) == 0
+    assert cli.main(["diagnose", "clipping", "-o", str(tmp_path / "b.png")]) == 0
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in tmp_path.iterdir())
+    assert len(list(tmp_path.iterdir())) == 2
+    capsys.readouterr()
+    assert "must end in .png" in fails(capsys, "diagnose", "gradient-flow", "-o", tmp_path / "a.gif")

@@ -1,4 +1,4 @@
-"""Maps of words: the picture files, the projection, the places of labels."""
+"""Pictures: the files; of maps of words also the projection and the places of labels."""
 
 import re
 import warnings
@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lexigrad.diagnostics import GradientFlow
 from lexigrad.embed.keyedvectors import KeyedVectors
-from lexigrad.plot import place_labels, plot_vectors, project
+from lexigrad.plot import place_labels, plot_clipping, plot_gradient_flow, plot_vectors, project
 
 
 @pytest.fixture(scope="module")
@@ -144,3 +145,38 @@ def test_labels_of_one_place_part() -> None:
     dots = np.full((6, 2), 500.0)
     centres = place_labels(dots, np.tile([50.0, 12.0], (6, 1)), frame, gap=4)
     assert len(np.unique(centres.round(), axis=0)) == 6
+
+
+def test_gradient_flow_has_a_panel_for_each_layer(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    distances = np.arange(21.0)
+    vanishing = np.stack([0.1**distances, 0 * distances], axis=1)  # below the scale, and no logarithm at all
+    flows = {
+        "plain": GradientFlow(vanishing, None, 2**distances),
+        "gated $x": GradientFlow(vanishing, np.ones((21, 2)), None),
+    }
+    for name in ("a.svg", "b.svg"):
+        plot_gradient_flow(flows, tmp_path / name)
+    text = (tmp_path / "a.svg").read_text("utf-8")
+    ElementTree.parse(tmp_path / "a.svg")
+    assert text == (tmp_path / "b.svg").read_text("utf-8")
+    assert len(re.findall('<g id="axes_', text)) == 2
+    comments = re.findall("<!-- (.*?) -->", text)
+    assert {"plain", "gated $x"} <= set(comments)
+    assert sum("bound" in comment for comment in comments) == 1
+    assert sum("at distance 20" in comment for comment in comments) == 3
+    with pytest.raises(ValueError, match="no flow"):
+        plot_gradient_flow({}, tmp_path / "c.svg")
+    with pytest.raises(ValueError, match=r"must end in \.png"):
+        plot_gradient_flow(flows, tmp_path / "c.gif")
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_clipping_is_drawn(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    plot_clipping(tmp_path / "cliff.svg", updates=20)
+    comments = re.findall("<!-- (.*?) -->", (tmp_path / "cliff.svg").read_text("utf-8"))
+    assert any(comment.startswith("plain: error") for comment in comments)
+    assert any(comment.startswith("clipped to norm 0.2: error") for comment in comments)
+    with pytest.raises(ValueError, match=r"must end in \.png"):
+        plot_clipping(tmp_path / "cliff.txt")

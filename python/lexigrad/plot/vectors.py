@@ -1,4 +1,4 @@
-"""Pictures of vectors. Matplotlib is imported here and nowhere else, and only when a picture is drawn."""
+"""Maps of words."""
 
 import os
 from collections.abc import Sequence
@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from lexigrad.io.atomic import atomic_write
+from lexigrad.plot.figure import BLUE, FRAME, INK, check_suffix, new_figure, write
 
 if TYPE_CHECKING:
     from lexigrad.embed.keyedvectors import KeyedVectors
 
 METHODS = ("pca", "tsne", "umap")
-SUFFIXES = (".png", ".svg", ".pdf")
 
-_INK, _DOT, _FRAME = "#1d2b3a", "#2a7ab9", "#d5dbe1"
 _LABEL_ROUNDS = 100
 
 
@@ -44,14 +42,11 @@ def plot_vectors(
         ValueError: fewer than three words, an unknown method or an unknown suffix.
         ModuleNotFoundError: matplotlib, scikit-learn or umap-learn is needed and missing.
     """
-    suffix = os.path.splitext(os.fspath(path))[1].lower()
-    if suffix not in SUFFIXES:
-        raise ValueError(f"{os.fspath(path)} must end in .png, .svg or .pdf")
+    check_suffix(path)
     labels = _chosen(kv, words, top)
     vectors = np.array([kv[label] for label in labels], np.float64)
     points = project(vectors, method, seed)
-    with atomic_write(path) as file:
-        _draw(labels, points, method, file, suffix[1:])
+    write(_drawn(labels, points, method), path)
 
 
 def project(vectors: NDArray[Any], method: str = "pca", seed: int = 0) -> NDArray[np.float64]:
@@ -117,28 +112,21 @@ def _chosen(kv: "KeyedVectors", words: Sequence[str] | None, top: int) -> list[s
     return labels
 
 
-def _draw(labels: list[str], points: NDArray[np.float64], method: str, file: Any, suffix: str) -> None:
-    try:
-        import matplotlib
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError("pictures need matplotlib: pip install 'lexigrad[plot]'") from error
-
+def _drawn(labels: list[str], points: NDArray[np.float64], method: str) -> Any:
+    """The map as a figure."""
     edge = float(np.clip(5 + 0.42 * np.sqrt(len(labels)), 6, 24))  # inches: more words get more room
-    figure = Figure(figsize=(1.25 * edge, edge), layout="constrained")
-    canvas: Any = FigureCanvasAgg(figure)
+    figure = new_figure(1.25 * edge, edge)
     axes = figure.add_subplot()
-    axes.set_title(f"{len(labels)} words, {_TITLES[method]}", loc="left", color=_INK, fontsize=11)
+    axes.set_title(f"{len(labels)} words, {_TITLES[method]}", loc="left", color=INK, fontsize=11)
     axes.set(xticks=[], yticks=[], facecolor="white")
     for spine in axes.spines.values():
-        spine.set_color(_FRAME)
+        spine.set_color(FRAME)
     axes.margins(0.06)
-    axes.scatter(points[:, 0], points[:, 1], s=14, color=_DOT, linewidths=0, zorder=3)
-    texts = [axes.text(0, 0, _plain(label), fontsize=8.5, color=_INK, zorder=4) for label in labels]
-    canvas.draw()  # fixes the layout, in which the labels' sizes are measured
+    axes.scatter(points[:, 0], points[:, 1], s=14, color=BLUE, linewidths=0, zorder=3)
+    texts = [axes.text(0, 0, _plain(label), fontsize=8.5, color=INK, zorder=4) for label in labels]
+    figure.canvas.draw()  # fixes the layout, in which the labels' sizes are measured
 
-    renderer = canvas.get_renderer()
+    renderer = figure.canvas.get_renderer()
     sizes = np.array([[box.width, box.height] for box in (t.get_window_extent(renderer) for t in texts)])
     pixels = axes.transData.transform(points)
     frame = axes.get_window_extent(renderer)
@@ -150,11 +138,8 @@ def _draw(labels: list[str], points: NDArray[np.float64], method: str, file: Any
         offset = np.maximum(np.abs(centre - pixel) - size / 2, 0)
         if np.hypot(*offset) > 0.08 * figure.dpi:  # a label that had to move away keeps a thread to its dot
             ends = to_data.transform(np.stack([pixel, centre]))
-            axes.plot(*ends.T, color=_FRAME, linewidth=0.7, zorder=1)
-    # No date and no random identifiers: the same vectors give the same bytes.
-    metadata = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[suffix]
-    with matplotlib.rc_context({"svg.hashsalt": "lexigrad"}):
-        figure.savefig(file, format=suffix, dpi=150 if suffix == "png" else "figure", metadata=metadata)
+            axes.plot(*ends.T, color=FRAME, linewidth=0.7, zorder=1)
+    return figure
 
 
 _TITLES = {

@@ -1,4 +1,4 @@
-"""What goes on in a network: the graph as a drawing."""
+"""The graph of a computation as a drawing."""
 
 import os
 import shutil
