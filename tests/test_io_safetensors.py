@@ -189,7 +189,7 @@ def test_damaged_entries(tmp_path, read):
         (None, "must have dtype"),
         ({"dtype": "F32"}, "must have dtype"),
         (entry() | {"more": 1}, "must have dtype"),
-        (entry(dtype="BF16"), "dtype 'BF16'"),
+        (entry(dtype="F8_E4M3"), "dtype 'F8_E4M3'"),
         (entry(dtype=["F32"]), "has dtype"),
         (entry(dtype="F64"), "but 8 bytes"),
         (entry(shape=(3,)), "but 8 bytes"),
@@ -252,3 +252,26 @@ def test_other_files(tmp_path):
     with pytest.raises(ValueError, match="not a regular file"):
         read_safetensors(tmp_path / "pipe")
     os.close(writer)
+
+
+@BOTH
+def test_bfloat16_is_read_as_float32(tmp_path, read):
+    values = np.array([[1.0, -2.5, 0.0], [3.0e38, -0.0, np.inf]], np.float32)
+    halves = (values.view(np.uint32) >> 16).astype("<u2")
+    data = halves.tobytes() + bytes([7])
+    header = {"a": entry("BF16", (2, 3), (0, 12)), "b": entry("U8", (1,), (12, 13))}
+    (tmp_path / "v").write_bytes(file_of(header, data))
+    arrays, _ = read(tmp_path / "v")
+    assert arrays["a"].dtype == np.float32
+    np.testing.assert_array_equal(arrays["a"].view(np.uint32), values.view(np.uint32) & 0xFFFF0000)
+    assert arrays["b"] == 7
+    (tmp_path / "v").write_bytes(file_of({"a": entry("BF16", (2, 3), (0, 24))}, data * 2))
+    with pytest.raises(ValueError, match="'a' has shape"):
+        read(tmp_path / "v")
+
+
+@BOTH
+def test_a_pytorch_file_is_named(tmp_path, read):
+    (tmp_path / "v").write_bytes(b"PK\x03\x04" + bytes(60))
+    with pytest.raises(ValueError, match=r"v: this is a zip file, such as torch.save\(\) makes.*safetensors.torch.save_file"):
+        read(tmp_path / "v")

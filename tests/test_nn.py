@@ -343,3 +343,50 @@ def test_pytorch_state_dict(tmp_path):
     other.load(tmp_path / "theirs.safetensors")
     np.testing.assert_array_equal(other.scale.data, theirs.scale.detach().numpy())
     theirs.load_state_dict({name: torch.tensor(array) for name, array in other.state_dict().items()})
+
+
+def test_files_of_torch_save_are_not_unpickled(tmp_path):
+    torch = pytest.importorskip("torch")
+    theirs, ours = torch.nn.Linear(3, 2), nn.Linear(3, 2)
+    before = ours.weight.data.copy()
+    torch.save(theirs.state_dict(), tmp_path / "zip.pt")
+    torch.save(theirs.state_dict(), tmp_path / "old.pt", _use_new_zipfile_serialization=False)
+    for name in ("zip.pt", "old.pt"):
+        with pytest.raises(ValueError, match=rf"{name}: this is a .*pickle.*write a PyTorch model's state_dict with"):
+            ours.load(tmp_path / name)
+    np.testing.assert_array_equal(ours.weight.data, before)
+
+
+def test_half_precision_of_pytorch_is_read(tmp_path):
+    torch = pytest.importorskip("torch")
+    save_file = pytest.importorskip("safetensors.torch").save_file
+    theirs, ours = torch.nn.GRU(3, 2), nn.GRU(3, 2)
+    for dtype in (torch.bfloat16, torch.float16):
+        state = {name: tensor.to(dtype) for name, tensor in theirs.state_dict().items()}
+        save_file(state, tmp_path / "half.safetensors")
+        for load in (lambda: ours.load(tmp_path / "half.safetensors"), lambda state=state: ours.load_state_dict(state)):
+            ours.weight_hh_l0.data[...] = 0
+            load()
+            np.testing.assert_array_equal(ours.weight_hh_l0.data, state["weight_hh_l0"].float().numpy())
+
+
+@pytest.mark.parametrize("state", [None, b"abc", [1, 2], "file.safetensors"])
+def test_a_state_is_a_mapping(state):
+    with pytest.raises(TypeError, match=f"state_dict must map names to arrays, not be a {type(state).__name__}"):
+        nn.Linear(2, 2).load_state_dict(state)
+
+
+def test_buffers_may_be_given_as_arrays():
+    module = nn.Module()
+    module.register_buffer("steps", np.arange(3))
+    assert isinstance(module.steps, lg.Tensor)
+    np.testing.assert_array_equal(module.state_dict()["steps"], [0, 1, 2])
+
+
+def test_freezing():
+    layer = nn.LSTM(2, 3)
+    assert layer.requires_grad_(False) is layer
+    assert not any(parameter.requires_grad for parameter in layer.parameters())
+    assert not layer(np.ones((2, 1, 2), F32))[0].requires_grad
+    layer.requires_grad_()
+    assert all(parameter.requires_grad for parameter in layer.parameters())

@@ -38,13 +38,15 @@ _DTYPES: dict[str, np.dtype[Any]] = {
     "BOOL": np.dtype("?"),
 }
 _NAMES = {dtype: name for name, dtype in _DTYPES.items()}
+_BFLOAT16 = "BF16"  # the upper half of a float32, which NumPy lacks: read as float32, never written
 
 
 class _Entry(NamedTuple):
-    dtype: np.dtype[Any]
+    dtype: np.dtype[Any]  # of what is stored
     shape: tuple[int, ...]
     begin: int
     end: int
+    is_bfloat16: bool
 
 
 def write_safetensors(
@@ -94,10 +96,12 @@ def read_safetensors(
     other without gap or overlap and fill the file. Metadata that ``write_safetensors`` did not write are the
     strings that the file has.
 
+    bfloat16, which PyTorch writes and NumPy lacks, becomes float32, which holds its values exactly.
+
     Args:
         mmap: return read-only views into the file, which load from disk as they are used, instead of copies.
             (An array that does not begin at a multiple of its item size, which other programs may write, is
-            copied.)
+            copied, and so is bfloat16.)
 
     Raises:
         ValueError: the file is not as described; the message names it and the array.
@@ -209,9 +213,10 @@ def _entry(place: str, described: Any) -> _Entry:
     if not isinstance(described, dict) or described.keys() != {"dtype", "shape", "data_offsets"}:
         raise ValueError(f"{place} must have dtype, shape and data_offsets, no more and no less")
     name, shape, offsets = described["dtype"], described["shape"], described["data_offsets"]
-    dtype = _DTYPES.get(name) if isinstance(name, str) else None
+    is_bfloat16 = name == _BFLOAT16
+    dtype = np.dtype("<u2") if is_bfloat16 else _DTYPES.get(name) if isinstance(name, str) else None
     if dtype is None:
-        raise ValueError(f"{place} has dtype {name!r:.40}; those that NumPy has are {', '.join(_DTYPES)}")
+        raise ValueError(f"{place} has dtype {name!r:.40}; those that are read are {', '.join([*_DTYPES, _BFLOAT16])}")
     if not _are_sizes(shape) or len(shape) > 32:
         raise ValueError(f"{place} has shape {shape!r:.80}, not a list of at most 32 sizes")
     if not _are_sizes(offsets) or len(offsets) != 2:
@@ -221,7 +226,7 @@ def _entry(place: str, described: Any) -> _Entry:
         raise ValueError(f"{place} has shape {shape!r:.80}, larger than any array")
     if end - begin != math.prod(shape) * dtype.itemsize:
         raise ValueError(f"{place} has shape {shape!r:.80} and dtype {name}, but {end - begin} bytes")
-    return _Entry(dtype, tuple(shape), begin, end)
+    return _Entry(dtype, tuple(shape), begin, end, is_bfloat16)
 
 
 def _are_sizes(value: Any) -> bool:
@@ -237,7 +242,12 @@ def _read_array(file: BinaryIO, path: str, name: str, entry: _Entry) -> NDArray[
             raise ValueError(f"{path}: ends inside array {name!r}: it was cut short while it was read")
         room = room[count:]
     _check_bools(path, name, array)
-    return array
+    return _widened(array) if entry.is_bfloat16 else array
+
+
+def _widened(halves: NDArray[Any]) -> NDArray[np.float32]:
+    """The float32 of which these are the upper halves."""
+    return (halves.astype(np.uint32) << np.uint32(16)).view(np.float32)
 
 
 def _map(file: BinaryIO, path: str, start: int, entries: dict[str, _Entry]) -> dict[str, NDArray[Any]]:
@@ -245,6 +255,7 @@ def _map(file: BinaryIO, path: str, start: int, entries: dict[str, _Entry]) -> d
     arrays: dict[str, NDArray[Any]] = {}
     for name, entry in entries.items():
         mapped = data[entry.begin : entry.end].view(entry.dtype).reshape(entry.shape)
+        mapped = _widened(mapped) if entry.is_bfloat16 else mapped
         arrays[name] = mapped if mapped.flags.aligned else np.array(mapped)
         arrays[name].flags.writeable = False
         _check_bools(path, name, arrays[name])

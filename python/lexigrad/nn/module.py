@@ -52,11 +52,11 @@ class Module:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.forward(*args, **kwargs)
 
-    def register_buffer(self, name: str, tensor: Tensor) -> None:
-        """Set a tensor as the attribute ``name`` that is saved with the module, but is no parameter."""
+    def register_buffer(self, name: str, tensor: ArrayLike | Tensor) -> None:
+        """Set a tensor, or an array as one, as the attribute ``name`` that is saved, but is no parameter."""
         if name not in self._buffers:
             self._buffers = (*self._buffers, name)
-        setattr(self, name, tensor)
+        setattr(self, name, tensor if isinstance(tensor, Tensor) else Tensor(tensor))
 
     def named_children(self) -> Iterator[tuple[str, "Module"]]:
         """The modules directly within this one."""
@@ -104,6 +104,12 @@ class Module:
         for parameter in self.parameters():
             parameter.grad = None
 
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Have all parameters learnt, or frozen."""
+        for parameter in self.parameters():
+            parameter.requires_grad = requires_grad
+        return self
+
     def apply(self, function: Callable[["Module"], Any]) -> Self:
         """Call the function with each module, the innermost first and this one last."""
         for module in self.children():
@@ -134,8 +140,11 @@ class Module:
             ``missing_keys`` and ``unexpected_keys``, both empty if strict.
 
         Raises:
+            TypeError: the state is no mapping.
             ValueError: names are missing or unexpected, or a shape differs; the message lists all of them.
         """
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(f"state_dict must map names to arrays, not be a {type(state_dict).__name__}")
         tensors = dict(self._named_tensors(""))
         given = {name: _values(name, value) for name, value in state_dict.items()}
         found = {id(tensors[name]) for name in given if name in tensors}  # a shared one may have been saved once
@@ -209,6 +218,8 @@ class Module:
 def _values(name: str, value: Any) -> Array:
     """An array, or the array of a tensor, ours or PyTorch's."""
     try:
+        if str(getattr(value, "dtype", "")) == "torch.bfloat16":  # which NumPy lacks
+            value = value.float()
         return as_array(value.detach() if hasattr(value, "detach") else value)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} is no array of real numbers: {error}") from None
