@@ -5,6 +5,7 @@ import pytest
 
 from kernel_checks import OTHER_ISAS, numeric_gradient, run_at, same_bits_for_any_threads
 from lexigrad import _core
+from lexigrad.gradcheck import gradcheck
 from lexigrad.ops.attention import additive_scores, attend, dot_attention
 from lexigrad.tensor import Tensor
 from oracles import attention as oracle
@@ -192,6 +193,37 @@ def test_same_bits_for_any_number_of_threads():
         return context, weights, *gradients, scores, *_core.additive_scores_backward(dweights, query, keys, direction)
 
     same_bits_for_any_threads(compute)
+
+
+@pytest.mark.parametrize("single", [False, True])
+@pytest.mark.parametrize("masked", [False, True])
+def test_float64_is_the_same_attention(masked, single):
+    """The composed path: gradients by central differences, values and gradients beside the kernels'."""
+    (query, keys, values), mask, (dcontext, dweights) = inputs_of((2, 4, 3, 3, 2))
+    mask[2] = False
+    mask = mask if masked else None
+    if single:
+        query, dcontext, dweights = query[0], dcontext[0], dweights[:, 0]
+    direction = np.float32([0.5, -1, 2])
+    for operands, attention in (
+        ((query, keys, values), lambda q, k, v: dot_attention(q, k, v, mask)),
+        ((query, keys[..., :3]), lambda q, k: dot_attention(q, k, None, mask)),
+        ((query, keys, direction, values), lambda q, k, d, v: attend(additive_scores(q, k, d), v, mask)),
+    ):
+        results = []
+        for dtype in (np.float32, np.float64):
+            inputs = [Tensor(array.astype(dtype), requires_grad=True) for array in operands]
+            context, weights = attention(*inputs)
+            (context.sum() + (weights * dweights).sum()).backward()
+            results.append([context.data, weights.data, *(tensor.grad for tensor in inputs)])
+            assert {array.dtype for array in results[-1]} == {np.dtype(dtype)}
+        for narrow, wide in zip(*results, strict=True):
+            np.testing.assert_allclose(narrow, wide, 1e-4, 1e-5)
+        assert gradcheck(attention, inputs)
+        plain = attention(*operands)  # arrays will do
+        np.testing.assert_array_equal(plain[0].data, results[0][0])
+    if masked:
+        assert not results[1][1][2].any()
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import pytest
 
 from kernel_checks import OTHER_ISAS, numeric_gradient, run_at, same_bits_for_any_threads, skip_without_torch
 from lexigrad import _core
+from lexigrad.gradcheck import gradcheck
 from lexigrad.ops.ctc import ctc_loss
 from lexigrad.ops.softmax import log_softmax
 from lexigrad.tensor import Tensor
@@ -176,7 +177,7 @@ def test_same_bits_for_any_number_of_threads():
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"log_probs": Tensor(np.zeros((4, 2, 3)))}, TypeError, "float32"),
+        ({"log_probs": np.zeros((4, 2, 3), int)}, TypeError, "float32"),
         ({"log_probs": Tensor(np.zeros(3, np.float32))}, ValueError, "log_probs must have shape"),
         ({"targets": [[1, 3], [1, 1]]}, ValueError, r"targets must be in \[0, 3\) and not the blank"),
         ({"targets": [[1, 0], [1, 1]]}, ValueError, "not the blank"),
@@ -201,6 +202,35 @@ def test_wrong_arguments(change, error, message):
     ctc_loss(**given)
     with pytest.raises(error, match=message):
         ctc_loss(**(given | change))
+    if change.keys() != {"log_probs"}:  # nor in float64
+        with pytest.raises(error, match=message):
+            ctc_loss(**(given | {"log_probs": np.zeros((4, 2, 3))} | change))
+
+
+@pytest.mark.parametrize("from_logits", [True, False])
+def test_float64_is_the_same_loss(from_logits):
+    """The composed path: gradients by central differences, values and gradients beside the kernel's."""
+    rng = np.random.default_rng(5)
+    x, targets, frames = batch_of(rng, 7, 5, 4, 3)
+    targets[1], frames[1] = np.array([2, 2, 2, 2]), 4  # do not fit
+    targets[2] = np.zeros(0, int)
+    frames[3], targets[3] = 0, np.zeros(0, int)
+    arguments = (np.concatenate(targets), frames, [len(target) for target in targets])
+    if not from_logits:
+        x = log_softmax(x).data
+    for reduction in ("none", "mean", "sum"):
+        options = {"reduction": reduction, "zero_infinity": reduction != "none", "from_logits": from_logits}
+        narrow, wide = Tensor(x, requires_grad=True), Tensor(x.astype(float), requires_grad=True)
+        one, other = ctc_loss(narrow, *arguments, **options), ctc_loss(wide, *arguments, **options)
+        assert other.dtype == np.float64
+        assert one.shape == other.shape
+        np.testing.assert_allclose(one.data, other.data, 1e-5)
+        one.backward(np.ones(one.shape))
+        other.backward(np.ones(one.shape))
+        np.testing.assert_allclose(narrow.grad, wide.grad, 1e-4, 1e-5)
+    options["zero_infinity"] = True
+    assert gradcheck(lambda x: ctc_loss(x, *arguments, **options), wide)
+    assert ctc_loss(x[:, 0], targets[0], frames[:1], [len(targets[0])]).shape == ()  # an array, one sample
 
 
 @pytest.mark.parametrize("isa", OTHER_ISAS)

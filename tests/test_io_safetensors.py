@@ -273,5 +273,7 @@ def test_bfloat16_is_read_as_float32(tmp_path, read):
 @BOTH
 def test_a_pytorch_file_is_named(tmp_path, read):
     (tmp_path / "v").write_bytes(b"PK\x03\x04" + bytes(60))
-    with pytest.raises(ValueError, match=r"v: this is a zip file, such as torch.save\(\) makes.*safetensors.torch.save_file"):
+    with pytest.raises(
+        ValueError, match=r"v: this is a zip file, such as torch.save\(\) makes.*safetensors.torch.save_file"
+    ):
         read(tmp_path / "v")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from kernel_checks import numeric_gradient, skip_without_torch
+from lexigrad.nn import functional
 from lexigrad.nn import losses as nn_losses
 from lexigrad.nn.attention import Attention
 from lexigrad.nn.losses import AdaptiveLogSoftmaxWithLoss, SampledSoftmaxLoss
@@ -232,3 +233,19 @@ def test_attention_modules(score):
     step, step_weights = layer(query[0], keys, mask=mask, projected=layer.project(keys))
     np.testing.assert_allclose(step.data, context.data[0], rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(step_weights.data, weights.data[:, 0], rtol=1e-5, atol=1e-6)
+
+
+def test_arrays_will_do():
+    x, y = np.float32([[0.2, 0.7], [0.9, 0.4]]), np.float32([[0, 1], [1, 0]])
+    for loss, target in (
+        (functional.mse_loss, y),
+        (functional.binary_cross_entropy, y),
+        (functional.binary_cross_entropy_with_logits, y),
+        (functional.nll_loss, [0, 1]),
+        (functional.cross_entropy, [0, 1]),
+    ):
+        assert loss(x, target).item() == loss(Tensor(x), target).item()
+    for function in (functional.softmax, functional.log_softmax):
+        np.testing.assert_array_equal(function(x).data, function(Tensor(x)).data)
+        with pytest.raises(TypeError, match="x must be floats, not int64"):
+            function([[1, 2]])

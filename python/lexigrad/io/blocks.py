@@ -36,7 +36,7 @@ def is_safetensors(start: bytes) -> bool:
 
 
 def foreign(start: bytes) -> str | None:
-    """What to do about a file that gensim's save() or torch.save() wrote, told by its first 16 bytes; None for others."""
+    """What to do about a file that gensim or PyTorch pickled, told by its first 16 bytes; None for others."""
     if is_safetensors(start):  # whose length may look like the start of a pickle
         return None
     if start.startswith(_PICKLE_STARTS):
@@ -45,7 +45,10 @@ def foreign(start: bytes) -> str | None:
             f"not opened: load it with gensim and write it with save_word2vec_format(); {_FROM_TORCH}"
         )
     if start.startswith(b"PK\x03\x04"):
-        return f"this is a zip file, such as torch.save() makes around a pickle, and pickles can run code, so it is not opened: {_FROM_TORCH}"
+        return (
+            "this is a zip file, such as torch.save() makes around a pickle, and pickles can run code, so it is "
+            f"not opened: {_FROM_TORCH}"
+        )
     if start.startswith(b"\x93NUMPY"):
         return (
             "this is a NumPy array, such as gensim's own save() writes beside its pickle: load that with "

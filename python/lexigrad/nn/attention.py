@@ -9,7 +9,8 @@ from lexigrad.nn import init
 from lexigrad.nn.linear import Linear
 from lexigrad.nn.module import Module, Parameter
 from lexigrad.ops.attention import additive_scores, attend, dot_attention
-from lexigrad.tensor import Tensor
+from lexigrad.ops.operands import as_tensor
+from lexigrad.tensor import Operand, Tensor
 
 SCORES = ("dot", "general", "additive")
 
@@ -67,11 +68,11 @@ class Attention(Module):
 
     def forward(
         self,
-        query: Tensor,
-        keys: Tensor,
-        values: Tensor | None = None,
+        query: Operand,
+        keys: Operand,
+        values: Operand | None = None,
         mask: ArrayLike | None = None,
-        projected: Tensor | None = None,
+        projected: Operand | None = None,
     ) -> tuple[Tensor, Tensor]:
         """The context and the weights.
 
@@ -94,9 +95,9 @@ class Attention(Module):
         asked = self.query_layer(query) if self.score == "general" else query
         return dot_attention(asked, keys, values, mask)
 
-    def project(self, keys: Tensor) -> Tensor:
+    def project(self, keys: Operand) -> Tensor:
         """U key + b of additive scores; the keys themselves for the others."""
-        return self.key_layer(keys) if self.score == "additive" else keys
+        return self.key_layer(keys) if self.score == "additive" else as_tensor(keys)
 
     def extra_repr(self) -> str:
         return f"{self.query_size}, {self.key_size}, score={self.score!r}"

@@ -15,11 +15,12 @@ from lexigrad.nn.module import Module, Parameter
 from lexigrad.ops.ctc import ctc_loss
 from lexigrad.ops.losses import binary_cross_entropy, binary_cross_entropy_with_logits, mse_loss, nll_loss
 from lexigrad.ops.matmul import linear
+from lexigrad.ops.operands import as_tensor
 from lexigrad.ops.reduce import argmax
 from lexigrad.ops.sampled_softmax import sampled_softmax_loss
 from lexigrad.ops.shape import concatenate, unsqueeze
 from lexigrad.ops.softmax import check_reduction, class_indices, cross_entropy, log_softmax
-from lexigrad.tensor import Array, Tensor, as_array
+from lexigrad.tensor import Array, Operand, Tensor, as_array
 
 
 class _Loss(Module):
@@ -36,7 +37,7 @@ class _Loss(Module):
 class _WeightedLoss(_Loss):
     """A loss with factors, which are saved with the module."""
 
-    def __init__(self, weight: ArrayLike | Tensor | None, reduction: str) -> None:
+    def __init__(self, weight: Operand | None, reduction: str) -> None:
         super().__init__(reduction)
         self.weight: Tensor | None = None
         if weight is not None:
@@ -48,7 +49,7 @@ class CrossEntropyLoss(_WeightedLoss):
 
     def __init__(
         self,
-        weight: ArrayLike | Tensor | None = None,
+        weight: Operand | None = None,
         ignore_index: int = -100,
         reduction: str = "mean",
         label_smoothing: float = 0.0,
@@ -56,37 +57,35 @@ class CrossEntropyLoss(_WeightedLoss):
         super().__init__(weight, reduction)
         self.ignore_index, self.label_smoothing = ignore_index, label_smoothing
 
-    def forward(self, input: Tensor, target: ArrayLike | Tensor) -> Tensor:
+    def forward(self, input: Operand, target: Operand) -> Tensor:
         return cross_entropy(input, target, self.weight, self.ignore_index, self.reduction, self.label_smoothing)
 
 
 class NLLLoss(_WeightedLoss):
     """-input[target] of log-probabilities: see ``functional.nll_loss``."""
 
-    def __init__(
-        self, weight: ArrayLike | Tensor | None = None, ignore_index: int = -100, reduction: str = "mean"
-    ) -> None:
+    def __init__(self, weight: Operand | None = None, ignore_index: int = -100, reduction: str = "mean") -> None:
         super().__init__(weight, reduction)
         self.ignore_index = ignore_index
 
-    def forward(self, input: Tensor, target: ArrayLike | Tensor) -> Tensor:
+    def forward(self, input: Operand, target: Operand) -> Tensor:
         return nll_loss(input, target, self.weight, self.ignore_index, self.reduction)
 
 
 class MSELoss(_Loss):
     """(input - target)^2: see ``functional.mse_loss``."""
 
-    def forward(self, input: Tensor, target: ArrayLike | Tensor) -> Tensor:
+    def forward(self, input: Operand, target: Operand) -> Tensor:
         return mse_loss(input, target, self.reduction)
 
 
 class BCELoss(_WeightedLoss):
     """Binary cross-entropy of probabilities: see ``functional.binary_cross_entropy``."""
 
-    def __init__(self, weight: ArrayLike | Tensor | None = None, reduction: str = "mean") -> None:
+    def __init__(self, weight: Operand | None = None, reduction: str = "mean") -> None:
         super().__init__(weight, reduction)
 
-    def forward(self, input: Tensor, target: ArrayLike | Tensor) -> Tensor:
+    def forward(self, input: Operand, target: Operand) -> Tensor:
         return binary_cross_entropy(input, target, self.weight, self.reduction)
 
 
@@ -95,16 +94,16 @@ class BCEWithLogitsLoss(_WeightedLoss):
 
     def __init__(
         self,
-        weight: ArrayLike | Tensor | None = None,
+        weight: Operand | None = None,
         reduction: str = "mean",
-        pos_weight: ArrayLike | Tensor | None = None,
+        pos_weight: Operand | None = None,
     ) -> None:
         super().__init__(weight, reduction)
         self.pos_weight: Tensor | None = None
         if pos_weight is not None:
             self.register_buffer("pos_weight", Tensor(as_array(pos_weight)))
 
-    def forward(self, input: Tensor, target: ArrayLike | Tensor) -> Tensor:
+    def forward(self, input: Operand, target: Operand) -> Tensor:
         return binary_cross_entropy_with_logits(input, target, self.weight, self.reduction, self.pos_weight)
 
 
@@ -119,10 +118,10 @@ class CTCLoss(_Loss):
 
     def forward(
         self,
-        log_probs: Tensor,
-        targets: ArrayLike | Tensor,
-        input_lengths: ArrayLike | Tensor,
-        target_lengths: ArrayLike | Tensor,
+        log_probs: Operand,
+        targets: Operand,
+        input_lengths: Operand,
+        target_lengths: Operand,
     ) -> Tensor:
         return ctc_loss(
             log_probs,
@@ -193,13 +192,14 @@ class SampledSoftmaxLoss(Module):
             chances = -np.expm1(num_sampled * np.log1p(-np.minimum(self.probabilities, 1)))
         self._log_expected = np.log(np.maximum(chances, np.finfo(np.float32).tiny)).astype(np.float32)
 
-    def forward(self, hidden: Tensor, target: ArrayLike | Tensor) -> Tensor:
+    def forward(self, hidden: Operand, target: Operand) -> Tensor:
         """The loss of hidden values (N, in_features) and targets (N,).
 
         Raises:
             TypeError: the targets are not integers.
             ValueError: shapes do not fit, or a target is no class.
         """
+        hidden = as_tensor(hidden)
         if hidden.ndim != 2 or hidden.shape[1] != self.in_features:
             raise ValueError(f"hidden must have shape (N, {self.in_features}), not {hidden.shape}")
         targets = class_indices(target, hidden.shape[:1])
@@ -287,7 +287,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
             projection = Linear(in_features, size, False, rng=rng)
             self.tail.append(Sequential(projection, Linear(size, end - begin, False, rng=rng)))
 
-    def forward(self, input: Tensor, target: ArrayLike | Tensor) -> AdaptiveOutput:
+    def forward(self, input: Operand, target: Operand) -> AdaptiveOutput:
         """Log-probabilities of the targets, and the loss.
 
         Args:
@@ -298,7 +298,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
             TypeError: the targets are not integers.
             ValueError: shapes do not fit, or a target is no class.
         """
-        self._check(input)
+        input = self._checked(input)
         targets = class_indices(target, input.shape[:-1])
         if targets.size and not 0 <= targets.min() <= targets.max() < self.n_classes:
             raise ValueError(f"target must be in [0, {self.n_classes}), not {targets.min()} .. {targets.max()}")
@@ -317,9 +317,9 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         output = -(losses + concatenate(parts)[place])
         return AdaptiveOutput(output if input.ndim == 2 else output[0], -output.mean())
 
-    def log_prob(self, input: Tensor) -> Tensor:
+    def log_prob(self, input: Operand) -> Tensor:
         """Log-probabilities of all classes, (N, n_classes)."""
-        self._check(input)
+        input = self._checked(input)
         rows = input if input.ndim == 2 else unsqueeze(input, 0)
         head = log_softmax(self.head(rows))
         first = self.cutoffs[0]
@@ -329,13 +329,15 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         result = concatenate(parts, axis=1)
         return result if input.ndim == 2 else result[0]
 
-    def predict(self, input: Tensor) -> Tensor:
+    def predict(self, input: Operand) -> Tensor:
         """The most probable class of each row, (N,)."""
         return argmax(self.log_prob(input), axis=-1)
 
-    def _check(self, input: Tensor) -> None:
+    def _checked(self, input: Operand) -> Tensor:
+        input = as_tensor(input)
         if input.ndim not in (1, 2) or input.shape[-1] != self.in_features:
             raise ValueError(f"input must have shape (N, {self.in_features}), not {input.shape}")
+        return input
 
     def extra_repr(self) -> str:
         return f"{self.in_features}, {self.n_classes}, cutoffs={self.cutoffs[:-1]}, div_value={self.div_value}"

@@ -1,22 +1,29 @@
-"""Connectionist temporal classification: the loss of a label sequence that is shorter than its input."""
+"""Connectionist temporal classification: the loss of a label sequence that is shorter than its input.
+
+The kernel computes in float32. float64, which serves for checks, goes through the same recursion in small operations.
+"""
 
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from lexigrad import _core
-from lexigrad.ops.softmax import check_reduction
-from lexigrad.tensor import Tensor, is_grad_enabled, record
+from lexigrad.ops.elementwise import where
+from lexigrad.ops.operands import as_tensor
+from lexigrad.ops.reduce import logsumexp
+from lexigrad.ops.shape import concatenate, stack
+from lexigrad.ops.softmax import check_reduction, log_softmax
+from lexigrad.tensor import Operand, Tensor, is_grad_enabled, record
 
 Array = NDArray[Any]
 
 
 def ctc_loss(
-    log_probs: Tensor,
-    targets: ArrayLike | Tensor,
-    input_lengths: ArrayLike | Tensor,
-    target_lengths: ArrayLike | Tensor,
+    log_probs: Operand,
+    targets: Operand,
+    input_lengths: Operand,
+    target_lengths: Operand,
     blank: int = 0,
     reduction: str = "mean",
     zero_infinity: bool = False,
@@ -32,7 +39,7 @@ def ctc_loss(
     backward of a log_softmax before it cancels.)
 
     Args:
-        log_probs: (T, B, V), or (T, V) for one sample; float32.
+        log_probs: (T, B, V), or (T, V) for one sample; float32 (or float64, slowly).
         targets: labels, never ``blank``: padded (B, L), or all samples' one after the other (sum of lengths,).
         input_lengths: (B,) frames of each sample, at most T; a number for one sample.
         target_lengths: (B,) labels of each sample.
@@ -43,12 +50,13 @@ def ctc_loss(
         from_logits: ``log_probs`` are logits: takes their log_softmax on the way, in the same pass.
 
     Raises:
-        TypeError: ``log_probs`` are not float32, or labels or lengths are not integers.
+        TypeError: ``log_probs`` are no such floats, or labels or lengths are not integers.
         ValueError: shapes do not fit, or a length or label is out of range.
     """
     check_reduction(reduction)
-    if log_probs.dtype != np.float32:
-        raise TypeError(f"log_probs must be float32, not {log_probs.dtype}")
+    log_probs = as_tensor(log_probs)
+    if log_probs.dtype not in (np.float32, np.float64):
+        raise TypeError(f"log_probs must be float32 (or float64, slowly), not {log_probs.dtype}")
     if log_probs.ndim not in (2, 3):
         raise ValueError(f"log_probs must have shape (T, B, V) or (T, V), not {log_probs.shape}")
     x = np.ascontiguousarray(log_probs.data.reshape(log_probs.shape[0], -1, log_probs.shape[-1]))
@@ -60,13 +68,19 @@ def ctc_loss(
             raise ValueError(f"{name} must have shape ({batch},), one for each sample, not {given.shape}")
     labels = _concatenated(_integers(targets, "targets"), lengths, batch)
     offsets = np.concatenate([[0], np.cumsum(lengths)])
+    share = 1 / (np.maximum(lengths, 1) * max(batch, 1)) if reduction == "mean" else np.ones(batch)
+    if log_probs.dtype == np.float64:
+        scores = (log_softmax(log_probs) if from_logits else log_probs).reshape(x.shape)
+        single = _composed(scores, labels, offsets, frames, blank)
+        if zero_infinity:
+            single = where(np.isposinf(single.data), 0.0, single)
+        return single.reshape(log_probs.shape[1:-1]) if reduction == "none" else (single * share).sum()
 
     def losses_and_gradient(with_gradient: bool) -> tuple[Array, Array | None]:
         return _core.ctc(x, labels, offsets, frames, blank, from_logits, with_gradient)
 
     losses, gradient = losses_and_gradient(log_probs.requires_grad and is_grad_enabled())
     kept = [gradient]  # backward gives it away, and computes it anew if it is called again
-    share = 1 / (np.maximum(lengths, 1) * max(batch, 1)) if reduction == "mean" else np.ones(batch)
     if zero_infinity:
         losses = np.where(np.isposinf(losses), 0, losses)
 
@@ -83,7 +97,7 @@ def ctc_loss(
     return record(value, (log_probs,), backward)
 
 
-def _integers(values: ArrayLike | Tensor, name: str) -> NDArray[np.int64]:
+def _integers(values: Operand, name: str) -> NDArray[np.int64]:
     array = np.asarray(values.data if isinstance(values, Tensor) else values)
     if array.dtype.kind not in "iu" and array.size:
         raise TypeError(f"{name} must be integers, not {array.dtype}")
@@ -104,3 +118,33 @@ def _concatenated(targets: NDArray[np.int64], lengths: NDArray[np.int64], batch:
         f"targets must have shape ({batch}, L), padded, or ({lengths.sum()},), the samples' one after the other, "
         f"not {targets.shape}"
     )
+
+
+def _composed(x: Tensor, labels: NDArray[np.int64], offsets: Array, frames: NDArray[np.int64], blank: int) -> Tensor:
+    """The losses (B,) of log-probabilities (T, B, V), by the forward recursion of Graves et al. 2006."""
+    T, B, V = x.shape
+    if not 0 <= blank < V:
+        raise ValueError(f"blank must be in [0, {V}), not {blank}")
+    if ((frames < 0) | (frames > T)).any():
+        raise ValueError(f"input_lengths must be in [0, {T}], not {frames.min()} .. {frames.max()}")
+    if ((labels < 0) | (labels >= V) | (labels == blank)).any():
+        raise ValueError(f"targets must be in [0, {V}) and not the blank, {blank}")
+    losses = [Tensor(np.zeros(0))]
+    for b in range(B):
+        target = labels[offsets[b] : offsets[b + 1]]
+        states = np.full(2 * len(target) + 1, blank)
+        states[1::2] = target
+        never = np.full(len(states), -np.inf)
+        if frames[b] == 0:
+            losses.append(Tensor(np.array([np.inf if len(target) else 0.0])))
+            continue
+        skips = np.zeros(len(states), bool)  # the way from two states before: over a blank, to another label
+        skips[2:] = (states[2:] != blank) & (states[2:] != states[:-2])
+        scores = x[: frames[b], b][:, states]
+        alpha = concatenate([scores[0, :2], never[2:]])
+        for t in range(1, int(frames[b])):
+            before = concatenate([never[:1], alpha[:-1]])
+            skipped = where(skips, concatenate([never[:2], alpha[:-2]])[: len(states)], -np.inf)
+            alpha = logsumexp(stack([alpha, before, skipped]), 0) + scores[t]
+        losses.append(-logsumexp(alpha[-2:], 0, True))
+    return concatenate(losses)

@@ -3,23 +3,25 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from lexigrad.ops.operands import as_tensor, floats
 from lexigrad.ops.softmax import check_reduction, class_indices, class_rows, reduce_losses, unclass_rows
-from lexigrad.tensor import Tensor, record
+from lexigrad.tensor import Operand, Tensor, record
 
 Array = NDArray[Any]
 
 
 def nll_loss(
-    input: Tensor,
-    target: ArrayLike | Tensor,
-    weight: ArrayLike | Tensor | None = None,
+    input: Operand,
+    target: Operand,
+    weight: Operand | None = None,
     ignore_index: int = -100,
     reduction: str = "mean",
 ) -> Tensor:
     """-input[target] of log-probabilities (N, C), (C,) or (N, C, d1, ...); arguments as in ``cross_entropy``."""
     check_reduction(reduction)
+    input = as_tensor(input)
     rows, shape = class_rows(input.data)
     targets = class_indices(target, shape)
     kept = targets != ignore_index
@@ -44,8 +46,9 @@ def nll_loss(
     return record(reduce_losses(losses, total, reduction, shape, rows.dtype), (input,), backward)
 
 
-def mse_loss(input: Tensor, target: ArrayLike | Tensor, reduction: str = "mean") -> Tensor:
+def mse_loss(input: Operand, target: Operand, reduction: str = "mean") -> Tensor:
     """(input - target)^2, of one shape; reduction "mean", "sum" or "none"."""
+    input = floats(input)
     other = _paired(input, target)
     difference = input.data - other.data
 
@@ -56,7 +59,7 @@ def mse_loss(input: Tensor, target: ArrayLike | Tensor, reduction: str = "mean")
 
 
 def binary_cross_entropy(
-    input: Tensor, target: ArrayLike | Tensor, weight: ArrayLike | Tensor | None = None, reduction: str = "mean"
+    input: Operand, target: Operand, weight: Operand | None = None, reduction: str = "mean"
 ) -> Tensor:
     """-w (y log p + (1 - y) log(1 - p)) of probabilities p and targets y in [0, 1], of one shape.
 
@@ -65,6 +68,7 @@ def binary_cross_entropy(
     Raises:
         ValueError: shapes differ, or a probability lies outside [0, 1].
     """
+    input = floats(input)
     p, other = input.data, _paired(input, target)
     if p.size and not (p.min() >= 0 and p.max() <= 1):
         raise ValueError(f"input must be probabilities in [0, 1], not {p.min()} .. {p.max()}: take its sigmoid")
@@ -80,11 +84,11 @@ def binary_cross_entropy(
 
 
 def binary_cross_entropy_with_logits(
-    input: Tensor,
-    target: ArrayLike | Tensor,
-    weight: ArrayLike | Tensor | None = None,
+    input: Operand,
+    target: Operand,
+    weight: Operand | None = None,
     reduction: str = "mean",
-    pos_weight: ArrayLike | Tensor | None = None,
+    pos_weight: Operand | None = None,
 ) -> Tensor:
     """``binary_cross_entropy`` of sigmoid(input), without its overflow.
 
@@ -95,6 +99,7 @@ def binary_cross_entropy_with_logits(
         reduction: "mean", "sum" or "none".
         pos_weight: a factor on the positive targets' part, which broadcasts.
     """
+    input = floats(input)
     x, other = input.data, _paired(input, target)
     y, w, positive = other.data, _factors(weight, x), _factors(pos_weight, x)
     log_rest = -np.logaddexp(0, x)  # log(1 - sigmoid(x))
@@ -121,7 +126,7 @@ def _reduced(losses: Array, slope: Any, target_slope: Any, input: Tensor, target
     return record(value, (input, target), backward)
 
 
-def _paired(input: Tensor, target: ArrayLike | Tensor) -> Tensor:
+def _paired(input: Tensor, target: Operand) -> Tensor:
     """The target as a tensor of the input's shape and dtype."""
     other = target if isinstance(target, Tensor) else Tensor(np.asarray(target, input.dtype))
     if other.shape != input.shape:
@@ -129,9 +134,9 @@ def _paired(input: Tensor, target: ArrayLike | Tensor) -> Tensor:
     return other if other.dtype.kind == "f" else Tensor(other.data.astype(input.dtype))
 
 
-def _array(values: ArrayLike | Tensor, dtype: Any) -> Array:
+def _array(values: Operand, dtype: Any) -> Array:
     return np.asarray(values.data if isinstance(values, Tensor) else values, dtype)
 
 
-def _factors(values: ArrayLike | Tensor | None, x: Array) -> Array:
+def _factors(values: Operand | None, x: Array) -> Array:
     return np.ones((), x.dtype) if values is None else _array(values, x.dtype)

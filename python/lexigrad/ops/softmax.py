@@ -6,17 +6,18 @@ float32 goes to the kernels; any other dtype, such as float64 for checks, to the
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from lexigrad import _core
-from lexigrad.tensor import Tensor, is_grad_enabled, record
+from lexigrad.ops.operands import as_tensor
+from lexigrad.tensor import Operand, Tensor, is_grad_enabled, record
 
 Array = NDArray[Any]
 
 REDUCTIONS = ("none", "mean", "sum")
 
 
-def softmax(x: Tensor, dim: int = -1) -> Tensor:
+def softmax(x: Operand, dim: int = -1) -> Tensor:
     """exp(x) / sum exp(x) along an axis.
 
     A slice with NaN or +infinity, or with nothing above -infinity, gives NaN.
@@ -26,8 +27,10 @@ def softmax(x: Tensor, dim: int = -1) -> Tensor:
         dim: the axis.
 
     Raises:
+        TypeError: x holds no floats.
         ValueError: there is no such axis.
     """
+    x = as_tensor(x)
     rows = _rows(x.data, dim)
     y = _core.softmax_forward(rows) if _single(rows) else np.exp(_log_softmax(rows))
 
@@ -42,8 +45,9 @@ def softmax(x: Tensor, dim: int = -1) -> Tensor:
     return record(_unrows(y, x.shape, dim), (x,), backward)
 
 
-def log_softmax(x: Tensor, dim: int = -1) -> Tensor:
+def log_softmax(x: Operand, dim: int = -1) -> Tensor:
     """x - log sum exp(x) along an axis; arguments and special values as :func:`softmax`."""
+    x = as_tensor(x)
     rows = _rows(x.data, dim)
     y = _core.log_softmax_forward(rows) if _single(rows) else _log_softmax(rows)
 
@@ -59,9 +63,9 @@ def log_softmax(x: Tensor, dim: int = -1) -> Tensor:
 
 
 def cross_entropy(
-    input: Tensor,
-    target: ArrayLike | Tensor,
-    weight: ArrayLike | Tensor | None = None,
+    input: Operand,
+    target: Operand,
+    weight: Operand | None = None,
     ignore_index: int = -100,
     reduction: str = "mean",
     label_smoothing: float = 0.0,
@@ -84,6 +88,7 @@ def cross_entropy(
         ValueError: shapes do not fit, a target is no class, or an argument has an unknown value.
     """
     check_reduction(reduction)
+    input = as_tensor(input)
     logits, shape = class_rows(input.data)
     targets = class_indices(target, shape)
     factors = None if weight is None else np.ascontiguousarray(np.asarray(_data(weight)), logits.dtype)
@@ -144,7 +149,7 @@ def unclass_rows(rows: Array, shape: tuple[int, ...]) -> Array:
     return np.moveaxis(rows.reshape(shape[0], *shape[2:], shape[1]), -1, 1)
 
 
-def class_indices(target: ArrayLike | Tensor, shape: tuple[int, ...]) -> NDArray[np.int64]:
+def class_indices(target: Operand, shape: tuple[int, ...]) -> NDArray[np.int64]:
     """Class indices of the given shape as (n,) int64."""
     array = np.asarray(_data(target))
     if array.dtype.kind not in "iu" and array.size:
@@ -154,7 +159,7 @@ def class_indices(target: ArrayLike | Tensor, shape: tuple[int, ...]) -> NDArray
     return np.ascontiguousarray(array.reshape(-1), np.int64)
 
 
-def _data(value: ArrayLike | Tensor) -> Any:
+def _data(value: Operand) -> Any:
     return value.data if isinstance(value, Tensor) else value
 
 
@@ -164,6 +169,8 @@ def _single(x: Array) -> bool:
 
 def _rows(x: Array, dim: int) -> Array:
     """The slices along an axis as rows (n, size), contiguous."""
+    if x.dtype.kind != "f":
+        raise TypeError(f"x must be floats, not {x.dtype}")
     if x.ndim == 0 or not -x.ndim <= dim < x.ndim:
         raise ValueError(f"dim must be an axis of an array of shape {x.shape}, not {dim}")
     moved = np.moveaxis(x, dim, -1)
