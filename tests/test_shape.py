@@ -10,6 +10,8 @@ from lexigrad.tensor import Tensor
 CASES = {
     "reshape": (lambda x: x.reshape(5, -1), lambda x: x.reshape(5, -1)),
     "reshape tuple": (lambda x: x.reshape((4, 15)), lambda x: x.reshape((4, 15))),
+    "view": (lambda x: x.transpose(0, 1).contiguous().view(4, -1), lambda x: x.transpose(0, 1).reshape(4, -1)),
+    "cat": (lambda x: ops.cat([x, x[:, :1]], dim=1), lambda x: torch.cat([x, x[:, :1]], dim=1)),
     "flatten": (lambda x: x.flatten(), lambda x: x.flatten()),
     "flatten some": (lambda x: x.flatten(1), lambda x: x.flatten(1)),
     "transpose": (lambda x: x.transpose(0, -1), lambda x: x.transpose(0, -1)),
@@ -28,7 +30,7 @@ CASES = {
     "pad value": (lambda x: ops.pad(x, (1, 0), 2.5), lambda x: torch.nn.functional.pad(x, (1, 0), value=2.5)),
     "split": (lambda x: x.split(2), lambda x: x.split(2)),
     "split sizes": (lambda x: x.split([1, 0, 3], 1), lambda x: x.split([1, 0, 3], 1)),
-    "split uneven": (lambda x: x.split(3, axis=-1), lambda x: x.split(3, -1)),
+    "split uneven": (lambda x: x.split(3, dim=-1), lambda x: x.split(3, -1)),
     "split in one": (lambda x: x.split(30), lambda x: x.split(30)),
     "iterate": (lambda x: [part * i for i, part in enumerate(x)], lambda x: [part * i for i, part in enumerate(x)]),
 }

@@ -177,7 +177,7 @@ def _norms(module: Layer, x: Array, trajectory: list[list[Array]], weights: Weig
     for k in range(T)[::-1]:
         before = [Tensor(np.repeat(state, size, axis=0)[None], requires_grad=True) for state in trajectory[k]]
         after = _step(module, Tensor(np.repeat(x[k], size, axis=0)[None]), before, weights)
-        concatenate(after, axis=2).backward(rows[None])
+        concatenate(after, dim=2).backward(rows[None])
         rows = np.concatenate([np.asarray(state.grad)[0] for state in before], axis=1)
         greatest = np.abs(rows).reshape(B, -1).max(axis=1)
         scale = np.where(greatest > 0, greatest, 1).astype(x.dtype)

@@ -326,12 +326,12 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         parts = [head[:, :first]]
         for i, layers in enumerate(self.tail):
             parts.append(log_softmax(layers(rows)) + head[:, first + i : first + i + 1])
-        result = concatenate(parts, axis=1)
+        result = concatenate(parts, dim=1)
         return result if input.ndim == 2 else result[0]
 
     def predict(self, input: Operand) -> Tensor:
         """The most probable class of each row, (N,)."""
-        return argmax(self.log_prob(input), axis=-1)
+        return argmax(self.log_prob(input), dim=-1)
 
     def _checked(self, input: Operand) -> Tensor:
         input = as_tensor(input)

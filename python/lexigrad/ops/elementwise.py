@@ -215,6 +215,9 @@ def clip(x: Operand, min: Operand | None = None, max: Operand | None = None) -> 
     return record(out, (x,), backward)
 
 
+clamp = clip
+
+
 def _beside(values: Array, limit: Operand) -> Array:
     """A limit in the dtype of floats that it is for."""
     given = limit.data if isinstance(limit, Tensor) else limit

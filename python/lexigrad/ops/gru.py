@@ -60,8 +60,8 @@ def gru(
 def _step(inputs: Tensor, states: States, w_hh: Tensor, b_hh: Tensor | None) -> States:
     (h,) = states
     size = h.shape[1]
-    r, z, n = split(inputs, size, axis=1)
-    hr, hz, hn = split(linear(h, w_hh, b_hh), size, axis=1)
+    r, z, n = split(inputs, size, dim=1)
+    hr, hz, hn = split(linear(h, w_hh, b_hh), size, dim=1)
     r, z = sigmoid(r + hr), sigmoid(z + hz)
     n = tanh(n + r * hn)
     return (n + z * (h - n),)

@@ -60,6 +60,6 @@ def lstm(
 
 def _step(inputs: Tensor, states: States, w_hh: Tensor, b_hh: Tensor | None) -> States:
     h, c = states
-    i, f, g, o = split(inputs + linear(h, w_hh, b_hh), h.shape[1], axis=1)
+    i, f, g, o = split(inputs + linear(h, w_hh, b_hh), h.shape[1], dim=1)
     c = sigmoid(f) * c + sigmoid(i) * tanh(g)
     return sigmoid(o) * tanh(c), c

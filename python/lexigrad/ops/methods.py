@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lexigrad.ops import elementwise, matmul, reduce, shape
+from lexigrad.ops import elementwise, matmul, reduce, shape, softmax
 from lexigrad.tensor import Operand, Tensor
 
 _METHODS: dict[str, Any] = {
@@ -26,11 +26,12 @@ _METHODS: dict[str, Any] = {
     "__truediv__": elementwise.div,
 }
 _NAMED = {
-    elementwise: ("abs", "clip", "exp", "log", "pow", "relu", "sigmoid", "sqrt", "tanh"),
+    elementwise: ("abs", "clamp", "clip", "exp", "log", "pow", "relu", "sigmoid", "sqrt", "tanh"),
     matmul: ("matmul",),
-    reduce: ("argmax", "logsumexp", "max", "mean", "min", "sum", "var"),
+    reduce: ("amax", "amin", "argmax", "argmin", "logsumexp", "max", "mean", "min", "sum", "var"),
     shape: (
         "broadcast_to",
+        "contiguous",
         "flatten",
         "masked_fill",
         "permute",
@@ -40,7 +41,9 @@ _NAMED = {
         "swapaxes",
         "transpose",
         "unsqueeze",
+        "view",
     ),
+    softmax: ("log_softmax", "softmax"),
 }
 
 

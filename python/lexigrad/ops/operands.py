@@ -1,11 +1,14 @@
 """What operations take: tensors, arrays and numbers, of one dtype; and the gradients of broadcasting."""
 
-from typing import Any
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 
 from lexigrad.tensor import Array, Operand, Shape, Tensor, as_array, tensor_of
 
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 _INTEGERS = (int, np.integer)
 _NUMBERS = (int, float, np.number)  # a tuple: a union would be made anew at each use
 
@@ -55,3 +58,17 @@ def unbroadcast(gradient: Array, shape: Shape) -> Array:
     stretched = [added + i for i, size in enumerate(shape) if size == 1 and gradient.shape[added + i] != 1]
     total: Array = np.add.reduce(gradient, axis=(*range(added), *stretched))
     return total.reshape(shape)
+
+
+def numpy_names(function: _Function) -> _Function:
+    """Let an operation take NumPy's ``axis`` for ``dim`` and ``keepdims`` for ``keepdim``, as PyTorch's do."""
+
+    @functools.wraps(function)
+    def renamed(*args: Any, **kwargs: Any) -> Any:
+        if "axis" in kwargs:
+            kwargs["dim"] = kwargs.pop("axis")
+        if "keepdims" in kwargs:
+            kwargs["keepdim"] = kwargs.pop("keepdims")
+        return function(*args, **kwargs)
+
+    return renamed  # type: ignore[return-value]

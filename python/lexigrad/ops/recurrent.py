@@ -123,5 +123,5 @@ def composed(call: Call, step: Step) -> States:
             states = after
         outputs.append(stack(h))
         last.append(states)
-    y = concatenate(outputs, axis=2)
+    y = concatenate(outputs, dim=2)
     return (swapaxes(y, 0, 1) if call.batch_first else y, *(stack(states) for states in zip(*last, strict=True)))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lexigrad.ops.operands import as_tensor, pair, unbroadcast
+from lexigrad.ops.operands import as_tensor, numpy_names, pair, unbroadcast
 from lexigrad.tensor import Array, Operand, Piece, Shape, Tensor, record
 
 
@@ -22,22 +22,30 @@ def reshape(x: Operand, *shape: int | Sequence[int]) -> Tensor:
     return record(x.data.reshape(_integers(shape)), (x,), backward)
 
 
-def flatten(x: Operand, start: int = 0, end: int = -1) -> Tensor:
-    """Axes ``start`` to ``end``, the last one included, as one axis."""
+view = reshape
+
+
+def contiguous(x: Operand) -> Tensor:
+    """x itself: operations take any memory order, so that there is nothing to do."""
+    return as_tensor(x)
+
+
+def flatten(x: Operand, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """Axes ``start_dim`` to ``end_dim``, the last one included, as one axis."""
     x = as_tensor(x)
     if not x.ndim:
         return reshape(x, 1)
-    first, last = _axis(start, x.ndim), _axis(end, x.ndim)
+    first, last = _axis(start_dim, x.ndim), _axis(end_dim, x.ndim)
     if first > last:
-        raise ValueError(f"start must not come after end: axes {start} and {end} of a tensor of {x.ndim}")
+        raise ValueError(f"start_dim must not come after end_dim: {start_dim} and {end_dim} of {x.ndim} axes")
     size = math.prod(x.shape[first : last + 1])
     return reshape(x, (*x.shape[:first], size, *x.shape[last + 1 :]))
 
 
-def transpose(x: Operand, axis0: int, axis1: int) -> Tensor:
+def transpose(x: Operand, dim0: int, dim1: int) -> Tensor:
     """Two axes exchanged."""
     x = as_tensor(x)
-    axis0, axis1 = _axis(axis0, x.ndim), _axis(axis1, x.ndim)
+    axis0, axis1 = _axis(dim0, x.ndim), _axis(dim1, x.ndim)
 
     def backward(g: Array) -> tuple[Array]:
         return (g.swapaxes(axis0, axis1),)
@@ -48,12 +56,12 @@ def transpose(x: Operand, axis0: int, axis1: int) -> Tensor:
 swapaxes = transpose
 
 
-def permute(x: Operand, *axes: int | Sequence[int]) -> Tensor:
+def permute(x: Operand, *dims: int | Sequence[int]) -> Tensor:
     """The axes in another order, given as integers or one sequence."""
     x = as_tensor(x)
-    order = tuple(_axis(axis, x.ndim) for axis in _integers(axes))
+    order = tuple(_axis(axis, x.ndim) for axis in _integers(dims))
     if sorted(order) != list(range(x.ndim)):
-        raise ValueError(f"axes must name each of {x.ndim} axes once, not {_integers(axes)}")
+        raise ValueError(f"dims must name each of {x.ndim} axes once, not {_integers(dims)}")
     back = tuple(int(i) for i in np.argsort(order))
 
     def backward(g: Array) -> tuple[Array]:
@@ -62,17 +70,18 @@ def permute(x: Operand, *axes: int | Sequence[int]) -> Tensor:
     return record(x.data.transpose(order), (x,), backward)
 
 
-def squeeze(x: Operand, axis: int | None = None) -> Tensor:
+@numpy_names
+def squeeze(x: Operand, dim: int | None = None) -> Tensor:
     """Without the axis, if its length is 1; or without all axes of length 1."""
     x = as_tensor(x)
-    gone = range(x.ndim) if axis is None else (_axis(axis, x.ndim),)
+    gone = range(x.ndim) if dim is None else (_axis(dim, x.ndim),)
     return reshape(x, tuple(size for i, size in enumerate(x.shape) if size != 1 or i not in gone))
 
 
-def unsqueeze(x: Operand, axis: int) -> Tensor:
-    """With a new axis of length 1 at ``axis``."""
+def unsqueeze(x: Operand, dim: int) -> Tensor:
+    """With a new axis of length 1 at ``dim``."""
     x = as_tensor(x)
-    at = _axis(axis, x.ndim + 1)
+    at = _axis(dim, x.ndim + 1)
     return reshape(x, (*x.shape[:at], 1, *x.shape[at:]))
 
 
@@ -112,14 +121,15 @@ def iterate(x: Operand) -> Iterator[Tensor]:
     return (index(x, i) for i in range(len(x.data)))
 
 
-def concatenate(tensors: Sequence[Operand], axis: int = 0) -> Tensor:
+@numpy_names
+def concatenate(tensors: Sequence[Operand], dim: int = 0) -> Tensor:
     """Tensors one after the other along an axis; along all others they have the same length.
 
     Raises:
         ValueError: there are none, or the shapes do not fit.
     """
     parts = _several(tensors, "concatenate")
-    axis = _axis(axis, parts[0].ndim)
+    axis = _axis(dim, parts[0].ndim)
     ends = list(itertools.accumulate(part.shape[axis] if part.ndim > axis else 0 for part in parts))
     before = (slice(None),) * axis
 
@@ -129,14 +139,18 @@ def concatenate(tensors: Sequence[Operand], axis: int = 0) -> Tensor:
     return record(np.concatenate([part.data for part in parts], axis), parts, backward)
 
 
-def stack(tensors: Sequence[Operand], axis: int = 0) -> Tensor:
+cat = concatenate
+
+
+@numpy_names
+def stack(tensors: Sequence[Operand], dim: int = 0) -> Tensor:
     """Tensors of one shape side by side along a new axis.
 
     Raises:
         ValueError: there are none, or the shapes differ.
     """
     parts = _several(tensors, "stack")
-    axis = _axis(axis, parts[0].ndim + 1)
+    axis = _axis(dim, parts[0].ndim + 1)
 
     def backward(g: Array) -> tuple[Array, ...]:
         return tuple(np.moveaxis(g, axis, 0))
@@ -144,14 +158,15 @@ def stack(tensors: Sequence[Operand], axis: int = 0) -> Tensor:
     return record(np.stack([part.data for part in parts], axis), parts, backward)
 
 
-def split(x: Operand, sizes: int | Sequence[int], axis: int = 0) -> tuple[Tensor, ...]:
+@numpy_names
+def split(x: Operand, sizes: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
     """Cut along an axis into parts of one size (the last may be smaller), or of the sizes of a sequence.
 
     Raises:
         ValueError: the sizes do not add up to the axis' length, or one is not positive.
     """
     x = as_tensor(x)
-    axis = _axis(axis, x.ndim)
+    axis = _axis(dim, x.ndim)
     length = x.shape[axis]
     if isinstance(sizes, int | np.integer):
         if sizes < 1:
@@ -220,7 +235,7 @@ def _integers(given: tuple[int | Sequence[int], ...]) -> Shape:
 
 def _axis(axis: int, ndim: int) -> int:
     if not -ndim <= axis < ndim:
-        raise ValueError(f"axis must be in {-ndim} .. {ndim - 1}, not {axis}")
+        raise ValueError(f"dim must be in {-ndim} .. {ndim - 1}, not {axis}")
     return axis % ndim
 
 
