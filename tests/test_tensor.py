@@ -1,5 +1,6 @@
 """The tape: order of backward, sums of gradients, memory, threads, errors."""
 
+import contextlib
 import copy
 import gc
 import threading
@@ -8,8 +9,9 @@ import weakref
 import numpy as np
 import pytest
 
+from lexigrad import nn, optim
 from lexigrad.sparse import SparseRows
-from lexigrad.tensor import Piece, Tensor, detect_anomaly, is_grad_enabled, no_grad, record
+from lexigrad.tensor import Piece, Tensor, changed_in_place, detect_anomaly, is_grad_enabled, no_grad, record
 
 F32 = np.float32
 
@@ -349,6 +351,51 @@ def test_threads_build_and_run_graphs_at_once():
     for thread in threads:
         thread.join()
     assert results == [301] * 4
+
+
+@pytest.mark.parametrize("make", [lambda: nn.Linear(3, 2), lambda: nn.LSTM(3, 2, num_layers=2)])
+def test_parameters_that_an_optimiser_has_changed_are_missed(make):
+    """As in PyTorch: the gradient would be that of other weights than the loss'."""
+    model, x = make(), Tensor(np.ones((4, 1, 3), F32), requires_grad=True)
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+
+    def loss():
+        out = model(x)
+        return (out[0] if isinstance(out, tuple) else out).sum()
+
+    first, second = loss(), loss()
+    first.backward()
+    optimizer.step()
+    with pytest.raises(RuntimeError, match=r"needs a parameter of shape \(.*\) as it was.*compute the loss again"):
+        second.backward()
+    loss().backward()
+    stale = loss()
+    model.load_state_dict(model.state_dict())
+    with pytest.raises(RuntimeError, match="as it was"):
+        stale.backward()
+
+
+def test_changed_parameters_that_backward_does_not_need_are_no_matter():
+    bias, table = leaf(3), leaf(3, 3)
+    total = add(bias * F32([1, 2, 3]), add(bias, piece(lookup(table, np.array([1])), 0)))
+    changed_in_place([bias, table])
+    total.backward(np.ones(3))
+    np.testing.assert_array_equal(bias.grad, [2, 3, 4])
+
+
+def test_anomaly_notices_arrays_that_were_changed_in_place():
+    batch, x = np.ones(3, F32), leaf(3)
+    for watched in (False, True):
+        with detect_anomaly() if watched else contextlib.nullcontext():
+            y = mul(x, Tensor(batch))
+            batch += 1  # a buffer that is filled anew
+            if watched:
+                with pytest.raises(RuntimeError, match=r"backward of mul \(test_tensor.py:\d+\) needs was changed"):
+                    y.backward(np.ones(3))
+            else:
+                y.backward(np.ones(3))
+    with detect_anomaly():
+        mul(mul(x, x), Tensor(np.ones((2, 3), F32).T[:, 0])).backward(np.ones(3))
 
 
 @pytest.mark.filterwarnings("ignore:invalid value")

@@ -11,7 +11,8 @@ import heapq
 import inspect
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, Union, overload
@@ -27,6 +28,7 @@ Dim = int | Sequence[int] | None
 
 _grad_enabled: ContextVar[bool] = ContextVar("grad_enabled", default=True)
 _anomaly: ContextVar[bool] = ContextVar("anomaly", default=False)
+_updates = 0  # how often leaves have been changed in place: see ``changed_in_place``
 
 
 class Piece:
@@ -74,10 +76,12 @@ class Node:
         edges: for each input the edge to the output it was, the leaf tensor that it is, or None: needs no gradient.
         order: 1 + the greatest order among the inputs' nodes.
         outputs: shape and dtype of each output.
+        made: how many updates in place there had been.
         where: the line of the caller's program, where anomalies are looked for.
+        digest: of the arrays that ``backward`` keeps, where anomalies are looked for; else None.
     """
 
-    __slots__ = ("__weakref__", "backward", "edges", "order", "outputs", "where")
+    __slots__ = ("__weakref__", "backward", "digest", "edges", "made", "order", "outputs", "where")
 
     def __init__(
         self,
@@ -90,7 +94,9 @@ class Node:
         self.edges = edges
         self.order = order
         self.outputs = outputs
+        self.made = _updates
         self.where = "recorded outside of detect_anomaly"
+        self.digest: int | None = None
 
     @property
     def name(self) -> str:
@@ -117,7 +123,7 @@ class Tensor:
     array([2., 4.], dtype=float32)
     """
 
-    __slots__ = ("__weakref__", "_edge", "_requires_grad", "data", "grad")
+    __slots__ = ("__weakref__", "_changed", "_edge", "_requires_grad", "data", "grad")
 
     # NumPy's operators leave `array + tensor` to the tensor, and its functions refuse tensors.
     __array_ufunc__ = None
@@ -148,6 +154,7 @@ class Tensor:
         if value and self.data.dtype.kind != "f":
             raise TypeError(f"only tensors of floats can require gradients, not of {self.data.dtype}")
         self._requires_grad = bool(value)
+        self._changed = 0
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Set ``requires_grad`` and return the tensor."""
@@ -342,7 +349,7 @@ class Tensor:
         copied = type(self).__new__(type(self))
         memo[id(self)] = copied
         copied.data, copied._edge, copied._requires_grad = self.data.copy(), None, self._requires_grad
-        copied.grad = None
+        copied.grad, copied._changed = None, 0
         return copied
 
 
@@ -433,7 +440,7 @@ def record(
     if _anomaly.get():
         _check_forward(operation_name(backward), arrays, inputs)
         if node is not None:
-            node.where = _caller()
+            node.where, node.digest = _caller(), _digest(backward)
     if type(outputs) is not tuple:
         return tensor_of(array, None if node is None else (node, 0))
     if node is None:
@@ -499,6 +506,8 @@ def _go_back(root: Edge, seed: Array, retain_graph: bool) -> None:
                 "backward has been over this part of the graph before, and freed it: compute the loss again, or give "
                 "retain_graph=True to every backward but the last"
             )
+        if anomaly and node.digest is not None and node.digest != _digest(node.backward):
+            raise RuntimeError(f"an array that backward of {node.name} ({node.where}) needs was changed in place")
         edges, results = node.edges, node.backward(*arguments)
         if type(results) is not tuple or len(results) != len(edges):
             raise TypeError(
@@ -511,7 +520,13 @@ def _go_back(root: Edge, seed: Array, retain_graph: bool) -> None:
                 continue
             if type(edge) is tuple:
                 waiting.add(edge, gradient)
-            elif (total := edge.grad) is None:  # type: ignore[union-attr]
+                continue
+            if edge._changed > node.made and _keeps(node.backward, edge.data):  # type: ignore[union-attr]
+                raise RuntimeError(
+                    f"{node.name} needs a parameter of shape {edge.shape} as it was, and an optimiser has changed it "  # type: ignore[union-attr]
+                    "since: call backward before step(), or compute the loss again"
+                )
+            if (total := edge.grad) is None:  # type: ignore[union-attr]
                 _start_leaf(edge, gradient, _is_fresh(gradient, arguments, results))  # type: ignore[arg-type]
             else:
                 _add_to_leaf(edge, total, gradient)  # type: ignore[arg-type]
@@ -573,6 +588,45 @@ def _add_to_leaf(leaf: Tensor, total: Array | SparseRows, gradient: Gradient) ->
     """Add to the gradient ``total`` that a leaf has."""
     fitted = _fitted(gradient, leaf.data.shape, leaf.data.dtype)
     leaf.grad = _sum(total, fitted, isinstance(total, SparseRows) or total.flags.writeable)
+
+
+def changed_in_place(leaves: Iterable[Tensor]) -> None:
+    """Tell the tape that the arrays of leaves have been written into, as an optimiser does.
+
+    Graphs that need them as they were then refuse to go backward. (What is written into ``data`` by hand, as into
+    PyTorch's ``data``, goes unnoticed, but by ``detect_anomaly``.)
+    """
+    global _updates
+    _updates += 1
+    for leaf in leaves:
+        leaf._changed = _updates
+
+
+def _kept(value: Any) -> Iterator[Array]:
+    """The arrays that a gradient function closes over, those in lists and tuples too."""
+    if isinstance(value, np.ndarray):
+        yield value
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _kept(part)
+
+
+def _closed_over(backward: Backward | None) -> Iterator[Array]:
+    for cell in getattr(backward, "__closure__", None) or ():
+        yield from _kept(cell.cell_contents)
+
+
+def _keeps(backward: Backward | None, array: Array) -> bool:
+    """Whether a gradient is computed from this array, or a view of it."""
+    return any(np.may_share_memory(array, kept) for kept in _closed_over(backward))
+
+
+def _digest(backward: Backward | None) -> int:
+    """A checksum of all that a gradient function keeps."""
+    digest = 0
+    for array in _closed_over(backward):
+        digest = zlib.crc32(np.ascontiguousarray(array).view(np.uint8).data if array.size else b"", digest)
+    return digest
 
 
 def is_grad_enabled() -> bool:
@@ -637,8 +691,12 @@ class detect_anomaly(_Switch):
     NaN from inputs without, or an infinity from finite inputs; so is a tensor that brings NaN in. An infinity that a
     tensor brings in, as a mask does, is allowed.
 
+    An array that a gradient needs and that was written into after the forward pass is noticed as well: a buffer that a
+    tensor shares and that is filled anew, for example.
+
     Raises:
         FloatingPointError: an operation made, or was given, such a value.
+        RuntimeError: an array that backward needs was changed in place.
 
     >>> with detect_anomaly():
     ...     loss = model(x)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from lexigrad.io.safetensors import read_safetensors, write_safetensors
-from lexigrad.tensor import Array, Tensor, as_array
+from lexigrad.tensor import Array, Tensor, as_array, changed_in_place
 
 
 class Parameter(Tensor):
@@ -163,6 +163,7 @@ class Module:
         for name, array in given.items():
             if name in tensors:
                 tensors[name].data[...] = array
+        changed_in_place(tensors.values())
         return LoadedKeys(missing, unexpected)
 
     def save(self, path: str | os.PathLike[str], metadata: Mapping[str, Any] | None = None) -> None:

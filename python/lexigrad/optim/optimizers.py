@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from lexigrad import _core
 from lexigrad.optim.clip import gradient_arrays, norm_and_factor
 from lexigrad.sparse import SparseRows
-from lexigrad.tensor import Tensor
+from lexigrad.tensor import Tensor, changed_in_place
 
 Array = NDArray[Any]
 Group = dict[str, Any]
@@ -99,6 +99,7 @@ class Optimizer:
             norm, scale = norm_and_factor(arrays, max_norm, error_if_nonfinite=error_if_nonfinite)
         for group in self.param_groups:
             self._step_group(group, scale)
+        changed_in_place(parameter for parameter in self._parameters() if parameter.grad is not None)
         return norm
 
     def state_dict(self) -> dict[str, Any]:
