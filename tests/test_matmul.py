@@ -59,3 +59,11 @@ def test_errors_of_linear():
         linear(np.ones((3, 4)), np.ones((5, 3)))
     with pytest.raises(ValueError, match=r"bias must have shape \(5,\), not \(4,\)"):
         linear(np.ones((3, 4)), np.ones((5, 4)), np.ones(4))
+
+
+def test_float32_and_float64_do_not_mix():
+    narrow, wide = Tensor(np.ones((2, 2), np.float32)), np.ones((2, 2))
+    for product in (lambda: narrow @ wide, lambda: matmul(wide, narrow), lambda: linear(wide, narrow)):
+        with pytest.raises(TypeError, match=r"one dtype, not float(32|64) and float(32|64): convert one"):
+            product()
+    assert (narrow @ np.ones((2, 2), int)).dtype == np.float32

@@ -41,9 +41,7 @@ class _Recurrent(Module):
         variational: bool = False,
         rng: init.Rng = None,
     ) -> None:
-        for name, size in {"input_size": input_size, "hidden_size": hidden_size, "num_layers": num_layers}.items():
-            if size < 1:
-                raise ValueError(f"{name} must be at least 1, not {size}")
+        _check_sizes(input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
         check_probability(dropout)
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.bias, self.batch_first, self.dropout, self.bidirectional = bias, batch_first, dropout, bidirectional
@@ -258,8 +256,7 @@ class _Cell(Module):
     _gates: int
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, *, rng: init.Rng = None) -> None:
-        if input_size < 1 or hidden_size < 1:
-            raise ValueError(f"input_size and hidden_size must be at least 1, not {input_size} and {hidden_size}")
+        _check_sizes(input_size=input_size, hidden_size=hidden_size)
         self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
         _set_parameters(self, self._gates, input_size, hidden_size, bias, "", np.random.default_rng(rng))
 
@@ -359,6 +356,14 @@ def _set_parameters(
         if parameter is not None:
             init.uniform_(parameter, -bound, bound, rng=rng)
         setattr(module, name + suffix, parameter)
+
+
+def _check_sizes(**sizes: int) -> None:
+    for name, size in sizes.items():
+        if not isinstance(size, int | np.integer):
+            raise TypeError(f"{name} must be an integer, not {size!r}")
+        if size < 1:
+            raise ValueError(f"{name} must be at least 1, not {size}")
 
 
 def _pair(states: Any) -> list[Operand | None]:

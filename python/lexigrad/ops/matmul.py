@@ -15,9 +15,11 @@ def matmul(a: Operand, b: Operand) -> Tensor:
     A vector (k,) is a row as ``a`` and a column as ``b``; the result lacks that axis.
 
     Raises:
+        TypeError: one is float32 and the other float64.
         ValueError: the shapes do not fit.
     """
     a, b = pair(a, b)
+    _check_dtypes("matmul", a, b)
     if not a.ndim or not b.ndim or a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
         raise ValueError(f"matmul needs shapes (..., n, k) and (..., k, m), not {a.shape} and {b.shape}")
     if a.ndim > 2 and b.ndim == 2:
@@ -52,9 +54,11 @@ def linear(x: Operand, weight: Operand, bias: Operand | None = None) -> Tensor:
     """x @ weight.T + bias: x (..., I), weight (O, I), bias (O,) -> (..., O).
 
     Raises:
+        TypeError: one is float32 and another float64.
         ValueError: the shapes do not fit.
     """
     x, weight = pair(floats(x), weight)
+    _check_dtypes("linear", x, weight)
     matrix, shape = weight.data, x.shape
     if matrix.ndim != 2 or not shape or shape[-1] != matrix.shape[1]:
         raise ValueError(f"linear needs x of shape (..., I) and weight (O, I), not {shape} and {matrix.shape}")
@@ -76,3 +80,12 @@ def linear(x: Operand, weight: Operand, bias: Operand | None = None) -> Tensor:
         return (dx, dweight) if shift is None else (dx, dweight, np.add.reduce(g, axis=0))
 
     return record(out.reshape(*shape[:-1], len(matrix)), (x, weight) if shift is None else (x, weight, shift), backward)
+
+
+def _check_dtypes(name: str, a: Tensor, b: Tensor) -> None:
+    """Products of float32 and float64 would be float64, and slow, without a word; PyTorch refuses them, too."""
+    if a.data.dtype != b.data.dtype and a.data.dtype.kind == b.data.dtype.kind == "f":
+        raise TypeError(
+            f"{name} needs operands of one dtype, not {a.dtype} and {b.dtype}: convert one, or the module with "
+            ".float() or .double()"
+        )
