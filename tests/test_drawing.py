@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ def loss_of(model):
 def test_shapes_and_names():
     model = nn.Sequential(nn.Linear(3, 4), nn.Tanh())
     dot = str(draw(loss_of(model), dict(model.named_parameters())))
-    assert dot.startswith("digraph {\n")
+    assert dot.startswith("digraph ")
     labels = re.findall(r'label="([^"]*)"', dot)
     for label in ("linear\\n5 x 4", "tanh\\n5 x 4", "pow\\n5 x 4", "mean\\nscalar", "0.weight\\n4 x 3", "0.bias\\n4"):
         assert label in labels
@@ -61,8 +62,14 @@ def test_save(tmp_path):
 def test_svg_through_the_program(tmp_path):
     if shutil.which("dot") is None:
         pytest.skip("Graphviz is not installed")
-    draw(loss_of(nn.Linear(3, 4))).save(tmp_path / "graph.svg")
-    assert b"<svg" in (tmp_path / "graph.svg").read_bytes()
+    model = nn.LSTM(3, 4, num_layers=2)
+    loss = (model(np.ones((5, 2, 3), np.float32))[0] ** 2).mean()
+    draw(loss, dict(model.named_parameters())).save(tmp_path / "graph.svg")
+    root = ElementTree.parse(tmp_path / "graph.svg").getroot()
+    texts = {text.text for text in root.iter("{http://www.w3.org/2000/svg}text")}
+    assert {"lstm", "5 x 2 x 4 and 1 x 2 x 4 and 1 x 2 x 4", "weight_hh_l1", "16 x 4", "mean", "scalar"} <= texts
+    shapes = [sum(1 for _ in root.iter(f"{{http://www.w3.org/2000/svg}}{name}")) for name in ("ellipse", "path")]
+    assert shapes == [8, 8 + 3]  # parameters; arrows from them and between lstm, lstm, pow and mean
 
 
 def program(folder, text):

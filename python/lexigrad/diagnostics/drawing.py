@@ -9,6 +9,13 @@ from typing import Any
 from lexigrad.io.atomic import atomic_write
 from lexigrad.tensor import Node, Shape, Tensor
 
+# From left to right: the many parameters of a layer then stand one below the other.
+_HEAD = """digraph graph_of_the_computation {
+  rankdir=LR; nodesep=0.15; ranksep=0.4;
+  node [fontname="Helvetica,sans-serif", fontsize=11, style=filled, color="#8793a0", fillcolor="#eef2f6", height=0.3];
+  edge [fontname="Helvetica,sans-serif", fontsize=9, color="#1d2b3a", arrowsize=0.7];
+"""
+
 
 class Drawing:
     """A graph in Graphviz' language.
@@ -42,8 +49,8 @@ class Drawing:
 def draw(tensor: Tensor, names: Mapping[str, Tensor] | None = None) -> Drawing:
     """Draw the graph that a tensor, such as a loss, was computed by.
 
-    Boxes are operations, and ellipses the leaves that get gradients; arrows carry the shapes of what flows forward.
-    Inputs without gradients are not part of the graph.
+    Boxes are operations with the shapes of their outputs, ellipses the leaves that get gradients, with theirs; arrows
+    carry the shapes of what flows forward. Inputs without gradients are not part of the graph.
 
     Args:
         names: of leaves, such as ``dict(model.named_parameters())``.
@@ -63,19 +70,19 @@ def draw(tensor: Tensor, names: Mapping[str, Tensor] | None = None) -> Drawing:
         part = stack.pop()
         if isinstance(part, Tensor):
             label = "\n".join(filter(None, [known.get(id(part), ""), _shape(part.shape)]))
-            lines.append(f"  {ids[part]} [label={_quoted(label)}, shape=ellipse];")
+            lines.append(f"  {ids[part]} [label={_quoted(label)}, shape=ellipse, fillcolor=white];")
             continue
         for edge in _edges(part):
             source = edge[0] if isinstance(edge, tuple) else edge
             if source not in ids:
                 ids[source] = f"n{len(ids)}"
                 stack.append(source)
-            shape = source.outputs[edge[1]][0] if isinstance(edge, tuple) else edge.shape
-            lines.append(f"  {ids[source]} -> {ids[part]} [label={_quoted(_shape(shape))}];")
+            shape = _shape(source.outputs[edge[1]][0]) if isinstance(edge, tuple) else ""  # a leaf shows its own
+            lines.append(f"  {ids[source]} -> {ids[part]} [label={_quoted(shape)}];")
         made = " and ".join(_shape(shape) for shape, _ in part.outputs)
         label = f"{part.name}\n{made}"
         lines.append(f"  {ids[part]} [label={_quoted(label)}, shape=box];")
-    return Drawing("digraph {\n  rankdir=TB;\n" + "\n".join(lines) + "\n}\n")
+    return Drawing(_HEAD + "\n".join(lines) + "\n}\n")
 
 
 def _edges(node: Node) -> list[Any]:
