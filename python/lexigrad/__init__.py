@@ -1,6 +1,6 @@
 """lexigrad: word embeddings and recurrent networks on ordinary CPUs."""
 
-from lexigrad import nn, optim
+from lexigrad import diagnostics, nn, optim
 from lexigrad._core import num_threads, set_num_threads
 from lexigrad.embed.callbacks import CallbackAny2Vec, StopTraining, TrainingInterrupted
 from lexigrad.embed.keyedvectors import KeyedVectors
@@ -21,6 +21,7 @@ __all__ = [
     "TrainingInterrupted",
     "Word2Vec",
     "detect_anomaly",
+    "diagnostics",
     "gradcheck",
     "is_grad_enabled",
     "nn",

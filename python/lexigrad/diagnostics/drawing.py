@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 from collections.abc import Mapping
 from typing import Any
 
@@ -101,6 +100,8 @@ def _quoted(text: str) -> str:
 
 
 def _svg(dot: str) -> bytes:
+    import subprocess  # which takes longer to import than the rest of this package's diagnostics
+
     program = shutil.which("dot")
     if program is None:
         raise FileNotFoundError("a picture needs the program dot of Graphviz: install that, or save as .dot")
