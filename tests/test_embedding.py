@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tensors import check, torch
 
-from lexigrad.ops.embedding import embedding
+from lexigrad.ops.embedding import embedding, one_hot
 from lexigrad.sparse import SparseRows
 from lexigrad.tensor import Tensor
 
@@ -57,3 +57,22 @@ def test_errors():
         embedding([0], Tensor(np.zeros(6)))
     with pytest.raises(ValueError, match="padding_idx"):
         embedding([0], weight, 6)
+
+
+def test_one_hot():
+    ids = np.array([[2, 0], [1, 2]])
+    out = one_hot(ids)
+    np.testing.assert_array_equal(out.data, np.eye(3, dtype=int)[ids])
+    assert out.dtype == np.int64
+    assert one_hot(Tensor(ids), 5).shape == (2, 2, 5)
+    assert one_hot(np.zeros((0,), int), 4).shape == (0, 4)
+    weight = np.random.default_rng(0).standard_normal((3, 4)).astype(np.float32)
+    np.testing.assert_array_equal((out @ weight).data, embedding(ids, weight).data)
+    with pytest.raises(ValueError, match=r"0 \.\. 1, not 2"):
+        one_hot(ids, 2)
+    with pytest.raises(ValueError, match="not -1"):
+        one_hot([-1])
+    with pytest.raises(ValueError, match="needs num_classes"):
+        one_hot([])
+    with pytest.raises(TypeError, match="integers, not float32"):
+        one_hot([1.5])

@@ -107,6 +107,25 @@ def test_agrees_with_pytorch(name, options, variant):
 
 
 @needs_torch
+@pytest.mark.parametrize("seed", range(12))
+def test_agrees_with_pytorch_on_random_layers(seed):
+    rng = np.random.default_rng(seed)
+    name, options = LAYERS[seed % len(LAYERS)]
+    options = options | {
+        "num_layers": int(rng.integers(1, 4)),
+        "bidirectional": bool(rng.integers(2)),
+        "bias": bool(rng.integers(2)),
+        "batch_first": bool(rng.integers(2)),
+        "dropout": 0.0,
+    }
+    ours, theirs = pair_of(name, int(rng.integers(1, 40)), int(rng.integers(2, 150)), **options)
+    T, B = int(rng.integers(1, 40)), int(rng.integers(1, 20))
+    x, states = operands(ours, T, B, seed)
+    lengths = rng.integers(1, T + 1, B).tolist() if rng.integers(3) else None
+    check(ours, theirs, x, states if rng.integers(2) else None, lengths)
+
+
+@needs_torch
 @pytest.mark.parametrize(("name", "options"), LAYERS, ids=str)
 def test_unbatched(name, options):
     for variant in ({}, {"num_layers": 2, "bidirectional": True}, {"batch_first": True}):

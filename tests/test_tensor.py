@@ -11,7 +11,16 @@ import pytest
 
 from lexigrad import nn, optim
 from lexigrad.sparse import SparseRows
-from lexigrad.tensor import Piece, Tensor, changed_in_place, detect_anomaly, is_grad_enabled, no_grad, record
+from lexigrad.tensor import (
+    Piece,
+    Tensor,
+    changed_in_place,
+    detect_anomaly,
+    enable_grad,
+    is_grad_enabled,
+    no_grad,
+    record,
+)
 
 F32 = np.float32
 
@@ -291,6 +300,17 @@ def test_no_grad():
     assert not y.requires_grad
     with pytest.raises(RuntimeError, match="no_grad"):
         y.backward(np.ones(2))
+
+
+def test_enable_grad_within_no_grad():
+    x = leaf(2)
+    with no_grad():
+        with enable_grad():
+            assert is_grad_enabled()
+            y = add(x, x)
+        assert not is_grad_enabled()
+    y.backward(np.ones(2))
+    np.testing.assert_array_equal(x.grad, [2, 2])
 
 
 def test_no_grad_nests_decorates_and_ends_with_an_exception():

@@ -6,7 +6,7 @@ from lexigrad.embed.callbacks import CallbackAny2Vec, StopTraining, TrainingInte
 from lexigrad.embed.keyedvectors import KeyedVectors
 from lexigrad.embed.word2vec import Word2Vec
 from lexigrad.gradcheck import gradcheck
-from lexigrad.tensor import Tensor, detect_anomaly, is_grad_enabled, no_grad
+from lexigrad.tensor import Tensor, detect_anomaly, enable_grad, is_grad_enabled, no_grad
 from lexigrad.text.phrases import FrozenPhrases, Phrases
 
 __version__ = "0.1.0"
@@ -22,6 +22,7 @@ __all__ = [
     "Word2Vec",
     "detect_anomaly",
     "diagnostics",
+    "enable_grad",
     "gradcheck",
     "is_grad_enabled",
     "nn",

@@ -684,6 +684,14 @@ class no_grad(_Switch):
     _value = False
 
 
+class enable_grad(_Switch):
+    """Within it operations record themselves, within ``no_grad`` too."""
+
+    __slots__ = ()
+    _variable = _grad_enabled
+    _value = True
+
+
 class detect_anomaly(_Switch):
     """Within it the operation that makes the first NaN or infinity, in the forward pass or in backward, is named.
 

@@ -18,7 +18,7 @@ from lexigrad.ops.operands import as_tensor
 from lexigrad.ops.recurrent import States, Weights
 from lexigrad.ops.rnn import rnn
 from lexigrad.ops.shape import concatenate, swapaxes, unsqueeze
-from lexigrad.tensor import Array, Operand, Tensor, no_grad
+from lexigrad.tensor import Array, Operand, Tensor, enable_grad, no_grad
 
 Layer = RNN | GRU | LSTM
 Order = Literal[2, "fro"]
@@ -81,7 +81,8 @@ def gradient_flow(
     with no_grad():
         inputs, initial = _operands(module, x, states, layer, reverse)
         trajectory = _trajectory(module, inputs, initial, weights)
-    norms = _norms(module, inputs, trajectory, weights, ord)
+    with enable_grad():
+        norms = _norms(module, inputs, trajectory, weights, ord)
     cell_norms = norms[1] if isinstance(module, LSTM) else None
     return GradientFlow(norms[0], cell_norms, _bound(weights, len(inputs), ord) if isinstance(module, RNN) else None)
 

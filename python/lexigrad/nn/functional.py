@@ -23,7 +23,7 @@ from lexigrad.ops.elementwise import (
     tanh,
     where,
 )
-from lexigrad.ops.embedding import embedding
+from lexigrad.ops.embedding import embedding, one_hot
 from lexigrad.ops.gru import gru
 from lexigrad.ops.layer_norm import layer_norm
 from lexigrad.ops.losses import binary_cross_entropy, binary_cross_entropy_with_logits, mse_loss, nll_loss
@@ -54,6 +54,7 @@ __all__ = [
     "binary_cross_entropy_with_logits", "broadcast_to", "cat", "clamp", "clip", "concatenate", "cross_entropy",
     "ctc_loss", "div", "dot_attention", "dropout", "embedding", "exp", "flatten", "gru", "layer_norm", "linear",
     "log", "log_softmax", "logsumexp", "lstm", "masked_fill", "matmul", "max", "maximum", "mean", "min", "minimum",
-    "mse_loss", "mul", "neg", "nll_loss", "pad", "permute", "pow", "relu", "reshape", "rnn", "sigmoid", "softmax",
-    "split", "sqrt", "squeeze", "stack", "sub", "sum", "swapaxes", "tanh", "transpose", "unsqueeze", "var", "where",
+    "mse_loss", "mul", "neg", "nll_loss", "one_hot", "pad", "permute", "pow", "relu", "reshape", "rnn", "sigmoid",
+    "softmax", "split", "sqrt", "squeeze", "stack", "sub", "sum", "swapaxes", "tanh", "transpose", "unsqueeze", "var",
+    "where",
 ]  # fmt: skip

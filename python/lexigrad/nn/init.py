@@ -76,6 +76,9 @@ def identity_(tensor: _T, gain: float = 1.0) -> _T:
     return tensor
 
 
+eye_ = identity_  # PyTorch's name
+
+
 def orthogonal_(tensor: _T, gain: float = 1.0, *, rng: Rng = None) -> _T:
     """A random matrix with orthonormal rows or, if there are more rows than columns, columns, times ``gain``.
 

@@ -1,10 +1,10 @@
-"""Rows of a matrix by their indices."""
+"""Rows of a matrix by their indices, and what they stand for: products with one-hot vectors."""
 
 import numpy as np
 
 from lexigrad.ops.operands import as_tensor
 from lexigrad.sparse import SparseRows
-from lexigrad.tensor import Array, Operand, Tensor, record
+from lexigrad.tensor import Array, Operand, Tensor, record, tensor_of
 
 
 def embedding(ids: Operand, weight: Operand, padding_idx: int | None = None) -> Tensor:
@@ -40,6 +40,29 @@ def embedding(ids: Operand, weight: Operand, padding_idx: int | None = None) -> 
         return (SparseRows(flat, gradients, shape),)
 
     return record(weight.data[rows], (weight,), backward)
+
+
+def one_hot(ids: Operand, num_classes: int = -1) -> Tensor:
+    """ids (...) -> integers (..., num_classes), 1 at the place of the id and 0 elsewhere.
+
+    The product of two such vectors is 1 for equal ids and 0 for all others, however alike their meanings:
+    ``embedding(ids, weight)`` is ``one_hot(ids, V) @ weight``, where likeness can be learnt.
+
+    Args:
+        num_classes: by default the greatest id and one.
+
+    Raises:
+        TypeError: the ids are not integers.
+        ValueError: an id is not in 0 .. num_classes - 1, or there are no ids and no ``num_classes``.
+    """
+    rows = as_tensor(ids).data
+    if rows.dtype.kind not in "iu" and rows.size:
+        raise TypeError(f"ids must be integers, not {rows.dtype}")
+    if num_classes == -1 and not rows.size:
+        raise ValueError("one_hot of no ids needs num_classes")
+    count = int(rows.max()) + 1 if num_classes == -1 else num_classes
+    _check_ids(rows, count)
+    return tensor_of((rows[..., None] == np.arange(count)).astype(np.int64))
 
 
 def _check_ids(ids: Array, count: int) -> None:
