@@ -5,14 +5,15 @@
 #include "core/parallel.h"
 
 namespace lexigrad {
-void bind_embed(pybind11::module_& m);
 void bind_losses(pybind11::module_& m);
 void bind_optim(pybind11::module_& m);
 void bind_phrases(pybind11::module_& m);
 void bind_recurrent(pybind11::module_& m);
+void bind_sampling(pybind11::module_& m);
 void bind_text(pybind11::module_& m);
 void bind_vector_files(pybind11::module_& m);
 void bind_vectors(pybind11::module_& m);
+void bind_word2vec(pybind11::module_& m);
 }  // namespace lexigrad
 
 PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
@@ -23,12 +24,13 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   m.def("available_isas", &available_isas);
   m.def("num_threads", &num_threads);
   m.def("set_num_threads", &set_num_threads, pybind11::arg("count"));
-  bind_embed(m);
   bind_losses(m);
   bind_optim(m);
   bind_phrases(m);
   bind_recurrent(m);
+  bind_sampling(m);
   bind_text(m);
   bind_vector_files(m);
   bind_vectors(m);
+  bind_word2vec(m);
 }

@@ -51,21 +51,28 @@ struct TrainingTotals {
   bool unknown_token = false;    // a token was not below the vocabulary's size; the block was left out
 };
 
-// word2vec on a stream of word ids, where -1 ends a sentence.
-struct Word2Vec {
+// A corpus as a stream of word ids, where -1 ends a sentence, and how windows are drawn from it.
+struct Corpus {
   const std::int32_t* tokens;  // (size)
   std::int64_t size;
+  std::int32_t vocabulary;
+  const std::uint32_t* keep;  // (vocabulary) an occurrence stays when 32 random bits are at or below this; or null
+  std::uint64_t key;          // of the random numbers: a mix of seed and epoch
+  std::int64_t window;
+  bool shrink_windows;
+  std::int64_t longest_block;  // the largest end - begin of a call
+};
+
+// word2vec on a stream of word ids.
+struct Word2Vec {
+  Corpus corpus;
   float* input;  // (vocabulary, stride) input vectors v; rows 64-byte aligned and zero past the vector's size
   std::int64_t stride;
-  std::int64_t padded_size;   // the vector's size rounded up to `width` floats
-  const float* lock;          // (vocabulary) factors on the input vectors' updates, or null
-  const std::uint32_t* keep;  // (vocabulary) an occurrence stays when 32 random bits are at or below this; or null
+  std::int64_t padded_size;  // the vector's size rounded up to `width` floats
+  const float* lock;         // (vocabulary) factors on the input vectors' updates, or null
   Outputs outputs;
-  std::int64_t window;
-  bool shrink_windows, skip_gram, mean, compute_loss;
-  std::uint64_t key;           // of the random numbers: a mix of seed and epoch
-  std::int64_t longest_block;  // the largest end - begin of a call
-  bool several_workers;        // calls run at the same time on the same model
+  bool skip_gram, mean, compute_loss;
+  bool several_workers;  // calls run at the same time on the same model
 };
 
 // Euclidean lengths: out[i] = |rows[i]|, for i in [begin, end); no overflow nor underflow on the way.

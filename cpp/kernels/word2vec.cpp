@@ -1,80 +1,19 @@
 // word2vec (Mikolov et al. 2013): skip-gram and CBOW over a stream of word ids.
 //
-// A block of the stream is one unit of work. Which occurrences are dropped depends on their position alone, so a
-// window may reach beyond its block and still be the same as in one long pass; window sizes and negative samples
-// come from a random stream that belongs to the block. So nothing depends on who trains which block when.
+// A block of the stream is one unit of work. Window sizes and negative samples come from a random stream that belongs
+// to the block, so nothing depends on who trains which block when.
 #include "kernels/kernels.h"
 #include "kernels/objectives.h"
 #include "kernels/rng.h"
 #include "kernels/simd.h"
+#include "kernels/windows.h"
 
 namespace lexigrad::LEXIGRAD_ISA {
 namespace {
 
-constexpr std::int32_t kSentenceEnd = -1;
-constexpr std::int64_t kFarthestLook = 1 << 20;  // a window's most words on a side, and the positions searched for them
-constexpr std::int64_t kRowsAhead = 6;           // how far ahead of its turn a context row is prefetched
+constexpr std::int64_t kRowsAhead = 6;  // how far ahead of its turn a context row is prefetched
 constexpr std::int64_t kGroupsBetweenMerges = 64;
 constexpr std::int64_t kPathsAhead = 3;  // and a path through the Huffman tree
-
-bool kept(const Word2Vec& a, std::int64_t position) {
-  if (!a.keep) return true;
-  const std::uint32_t limit = a.keep[a.tokens[position]];
-  return limit == UINT32_MAX || static_cast<std::uint32_t>(draw_at(a.key, position) >> 32) <= limit;
-}
-
-// The kept words of a block and of the sentence around it as far as a window reaches.
-struct Words {
-  std::int32_t* ids;         // kSentenceEnd between sentences, before the first word and after the last
-  std::int64_t first, last;  // [first, last) are the block's own
-  bool valid;                // every id lies below the vocabulary's size
-};
-
-// The most words that a window can have on a side.
-std::int64_t reach(const Word2Vec& a) {
-  const std::int64_t most = a.size < kFarthestLook ? a.size : kFarthestLook;
-  return a.window < most ? a.window : most;
-}
-
-Words gather(const Word2Vec& a, std::int64_t begin, std::int64_t end, std::int32_t* buffer) {
-  const std::int64_t most = reach(a);
-  const std::int32_t vocabulary = a.outputs.vocabulary;
-  Words words{nullptr, 0, 0, true};
-  // Words before the block are found backwards, so they fill the buffer from the middle down.
-  std::int32_t* front = buffer + most + 1;
-  std::int32_t* back = front;
-  const std::int64_t earliest = begin > kFarthestLook ? begin - kFarthestLook : 0;
-  for (std::int64_t p = begin - 1, found = 0; p >= earliest && a.tokens[p] >= 0 && found < most; --p) {
-    if (a.tokens[p] >= vocabulary) return {nullptr, 0, 0, false};
-    if (!kept(a, p)) continue;
-    *--front = a.tokens[p];
-    ++found;
-  }
-  *--front = kSentenceEnd;
-  words.ids = front;
-  words.first = back - front;
-  for (std::int64_t p = begin; p < end; ++p) {
-    const std::int32_t id = a.tokens[p];
-    if (id >= vocabulary) return {nullptr, 0, 0, false};
-    *back = id < 0 ? kSentenceEnd : id;
-    back += id < 0 || kept(a, p);
-  }
-  words.last = back - front;
-  const std::int64_t latest = a.size - end > kFarthestLook ? end + kFarthestLook : a.size;
-  for (std::int64_t p = end, found = 0; p < latest && a.tokens[p] >= 0 && found < most; ++p) {
-    if (a.tokens[p] >= vocabulary) return {nullptr, 0, 0, false};
-    if (!kept(a, p)) continue;
-    *back++ = a.tokens[p];
-    ++found;
-  }
-  *back = kSentenceEnd;
-  return words;
-}
-
-struct Centre {
-  std::int64_t at;         // index in Words
-  std::int64_t low, high;  // the window: [low, high) without `at`
-};
 
 // Neighbouring centres that are trained together, and all that can be known of them before their turn.
 struct Group {
@@ -108,10 +47,10 @@ Inputs take_inputs(Arena& arena, std::size_t rows) {
 
 Workspace take_workspace(const Word2Vec& a, Arena& arena) {
   const bool skip_gram = a.skip_gram;
-  const auto most = static_cast<std::size_t>(2 * reach(a)), stride = static_cast<std::size_t>(a.stride);
+  const auto most = static_cast<std::size_t>(2 * reach(a.corpus)), stride = static_cast<std::size_t>(a.stride);
   const std::size_t rows = skip_gram ? kMostRows : kShared;
   Workspace w;
-  w.ids = arena.take<std::int32_t>(most + static_cast<std::size_t>(a.longest_block) + 4);
+  w.ids = arena.take<std::int32_t>(most_gathered(a.corpus));
   w.step = take_step_buffers(arena, a.outputs, rows, a.several_workers);
   for (auto& group : w.groups) group.samples = take_negative_samples(arena, a.outputs);
   w.in = take_inputs(arena, rows);
@@ -141,20 +80,6 @@ INLINE void prepare_path(const Word2Vec& a, const Words& words, std::int64_t at,
   }
 }
 
-INLINE void find_window(const Word2Vec& a, const Words& words, Stream& random, Centre& centre) {
-  std::int64_t size = reach(a);
-  const std::uint64_t draw = random.next();
-  if (a.shrink_windows) {
-    const auto widest = static_cast<std::uint32_t>(a.window < UINT32_MAX ? a.window : UINT32_MAX);
-    const std::int64_t drawn = 1 + static_cast<std::int64_t>(below(widest, draw));
-    size = drawn < size ? drawn : size;
-  }
-  centre.low = centre.high = centre.at;
-  while (centre.low > centre.at - size && words.ids[centre.low - 1] >= 0) --centre.low;
-  while (centre.high < centre.at + size && words.ids[centre.high + 1] >= 0) ++centre.high;
-  ++centre.high;
-}
-
 // Finds the next centres at or after `at` and draws their windows and what their negative samples come from.
 INLINE void find(const Word2Vec& a, const Words& words, std::int64_t at, Stream& random, Group& group) {
   group.count = 0;
@@ -163,7 +88,7 @@ INLINE void find(const Word2Vec& a, const Words& words, std::int64_t at, Stream&
     Centre& centre = group.centres[group.count];
     centre.at = at;
     group.words[group.count] = words.ids[at];
-    find_window(a, words, random, centre);
+    find_window(a.corpus, words, random, centre);
     ++group.count;
   }
   if (group.count > 0) draw_negative_samples(a.outputs, random, group.samples);
@@ -337,12 +262,12 @@ void word2vec(const Word2Vec& a, std::int64_t begin, std::int64_t end, float alp
   Arena arena{static_cast<char*>(workspace)};
   Workspace w = take_workspace(a, arena);
   *w.step.probe = F{};
-  const Words words = gather(a, begin, end, w.ids);
+  const Words words = gather(a.corpus, begin, end, w.ids);
   if (!words.valid) {
     totals.unknown_token = true;
     return;
   }
-  Stream random{mix(a.key ^ mix(static_cast<std::uint64_t>(begin)))};
+  Stream random{mix(a.corpus.key ^ mix(static_cast<std::uint64_t>(begin)))};
   // Three groups are in the making: one is trained, the rows of the next are fetched, and the draws of the one after.
   copy_top(w.step.nodes);
   std::int64_t trained = 0;

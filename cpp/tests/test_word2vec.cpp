@@ -91,16 +91,16 @@ struct Model {
   Word2Vec arguments() {
     const Setting& s = setting;
     Word2Vec a{};
-    a.tokens = tokens.data();
-    a.size = static_cast<std::int64_t>(tokens.size());
+    a.corpus.tokens = tokens.data();
+    a.corpus.size = static_cast<std::int64_t>(tokens.size());
     a.input = input.get();
     a.stride = a.padded_size = stride;
     a.lock = s.locked ? lock.data() : nullptr;
-    a.keep = s.subsampled ? keep.data() : nullptr;
+    a.corpus.keep = s.subsampled ? keep.data() : nullptr;
     a.outputs.rows = rows.get();
     a.outputs.nodes = nodes.get();
     a.outputs.stride = stride;
-    a.outputs.vocabulary = s.vocabulary;
+    a.corpus.vocabulary = a.outputs.vocabulary = s.vocabulary;
     a.outputs.negative = s.negative;
     a.outputs.alias = s.negative ? alias.data() : nullptr;
     a.outputs.hierarchical = s.hierarchical;
@@ -114,13 +114,13 @@ struct Model {
       }
     }
     a.outputs.softmax = s.softmax;
-    a.window = s.window;
-    a.shrink_windows = s.shrink;
+    a.corpus.window = s.window;
+    a.corpus.shrink_windows = s.shrink;
     a.skip_gram = s.skip_gram;
     a.mean = s.mean;
     a.compute_loss = true;
-    a.key = 42;
-    a.longest_block = kBlock;
+    a.corpus.key = 42;
+    a.corpus.longest_block = kBlock;
     return a;
   }
 
@@ -129,8 +129,8 @@ struct Model {
     const std::size_t bytes = kernels.word2vec_workspace(a);
     CHECK(bytes % 64 == 0);
     const auto workspace = aligned<char>(bytes);
-    for (std::int64_t begin = 0; begin < a.size; begin += kBlock) {
-      kernels.word2vec(a, begin, std::min(a.size, begin + kBlock), kAlpha, workspace.get(), totals);
+    for (std::int64_t begin = 0; begin < a.corpus.size; begin += kBlock) {
+      kernels.word2vec(a, begin, std::min(a.corpus.size, begin + kBlock), kAlpha, workspace.get(), totals);
     }
   }
 

@@ -2,14 +2,22 @@
 
 import os
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lexigrad.progress import Hook, Progress
 from lexigrad.text.corpus import CorpusSource
+from lexigrad.text.encoding import TokenStream
+
+_CALL_SECONDS = 0.1  # what one call of a kernel is sized for: Ctrl-C, progress and checkpoints wait that long
+_LOOK_BACK = 1 << 18  # tokens before a call's first whose memory is given back again: windows may have looked there
+_LONGEST_BLOCK = 4096
+_BLOCK_FLOPS = 1e9  # a block of the corpus is at most about a tenth of a second of work
 
 
 @dataclass
@@ -49,6 +57,68 @@ class Run:
     def alpha(self) -> float:
         """The learning rate now."""
         return max(self.least_alpha, self.epoch_alpha - self.alpha_step * self.position)
+
+
+class Kernel(ABC):
+    """A compiled trainer of one model on one corpus: block after block, as many in a call as fill _CALL_SECONDS.
+
+    Args:
+        stream: the corpus.
+        workers: threads.
+        seed: of all random numbers.
+        flops_per_token: arithmetic of an average token, which bounds the length of a block.
+
+    Attributes:
+        diverged: whether the last call met a number that is not finite.
+    """
+
+    def __init__(self, stream: TokenStream, workers: int, seed: int, flops_per_token: float) -> None:
+        self.stream = stream
+        self.workers = workers
+        self.seed = seed
+        self.block = int(max(1, min(_LONGEST_BLOCK, _BLOCK_FLOPS / flops_per_token)))
+        self.diverged = False
+        self._blocks = workers  # of the next call
+
+    @abstractmethod
+    def train(self, begin: int, end: int, **schedule: Any) -> dict[str, Any]:
+        """Train the tokens [begin, end); gives loss, predictions, kept and diverged.
+
+        ``schedule`` holds alpha, alpha_step, min_alpha and key.
+        """
+
+    def advance(self, run: Run) -> int:
+        """Train the next blocks of the epoch; returns the words kept by subsampling."""
+        begin = run.position
+        end = min(run.stream_length, begin + self._blocks * self.block)
+        started = time.monotonic()
+        done = self.train(
+            begin,
+            end,
+            alpha=run.epoch_alpha,
+            alpha_step=run.alpha_step,
+            min_alpha=run.least_alpha,
+            key=epoch_key(self.seed, run.first_key + run.epoch),
+        )
+        seconds = max(time.monotonic() - started, 1e-6)
+        self.stream.release(begin - _LOOK_BACK, end)
+        run.position = end
+        run.epoch_loss += done["loss"]
+        run.epoch_predictions += int(done["predictions"])
+        self.diverged = bool(done["diverged"])
+        grown = min(4 * self._blocks, self._blocks * _CALL_SECONDS / seconds, run.stream_length)
+        self._blocks = max(self.workers, int(grown))
+        return int(done["kept"])
+
+
+def lock_factors(factors: NDArray[Any], size: int) -> NDArray[np.float32] | None:
+    """``vectors_lockf``: one factor for all rows, or one for each; None where all are 1."""
+    factors = np.asarray(factors, np.float32)
+    if factors.ndim != 1 or len(factors) not in (1, size):
+        raise ValueError(f"vectors_lockf must have shape (1,) or ({size},), not {factors.shape}")
+    if (factors == 1).all():
+        return None
+    return np.ascontiguousarray(np.broadcast_to(factors, size))
 
 
 def epoch_key(seed: int, epoch: int) -> int:
