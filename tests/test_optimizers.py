@@ -185,6 +185,8 @@ def test_a_state_that_does_not_fit():
         Adam([b]).load_state_dict(saved.state_dict())
     with pytest.raises(ValueError, match="groups of"):
         Adam([a, b]).load_state_dict(saved.state_dict())
+    with pytest.raises(ValueError, match=r"has \"state\" and \"param_groups\", not \['weight'\]"):
+        Adam([a]).load_state_dict({"weight": a.data})
 
 
 def test_groups_have_their_own_options_and_parameters_without_gradient_stay():

@@ -118,6 +118,8 @@ class Optimizer:
         Raises:
             ValueError: groups, parameters or shapes differ.
         """
+        if not {"state", "param_groups"} <= state_dict.keys():
+            raise ValueError(f'the state of an optimiser has "state" and "param_groups", not {sorted(state_dict)}')
         groups = state_dict["param_groups"]
         sizes = [len(group["params"]) for group in groups]
         own = [len(group["params"]) for group in self.param_groups]
