@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lexigrad.nn import init
-from lexigrad.nn.recurrent import GRU, LSTM, RNN
+from lexigrad.nn.recurrent import GRU, LSTM, RNN, state_pair
 from lexigrad.ops.gru import gru
 from lexigrad.ops.lstm import lstm
 from lexigrad.ops.operands import as_tensor
@@ -90,7 +90,7 @@ def gradient_flow(
 def layers_for_long_sequences(
     input_size: int, hidden_size: int, steps: int, *, rng: init.Rng = None
 ) -> dict[str, Layer]:
-    """A plain tanh RNN, and three layers that begin as their authors advise for sequences of so many steps.
+    """A plain tanh RNN, and three layers that begin as the literature advises for sequences of so many steps.
 
     - "tanh RNN": as ``RNN`` begins.
     - "identity-ReLU RNN": W_hh the identity, biases 0, W_ih normal with standard deviation 0.1 (Le, Jaitly and Hinton
@@ -141,7 +141,7 @@ def _operands(module: Layer, x: Operand, states: Any, layer: int, reverse: bool)
             f"x must have at least one step and sequence, each of {module.input_size} values, not {x.shape}"
         )
     kinds = 2 if isinstance(module, LSTM) else 1
-    given = [None] * kinds if states is None else _pair(states) if kinds == 2 else [states]
+    given = [None] * kinds if states is None else state_pair(states) if kinds == 2 else [states]
     initial = [module._checked_state(state, x) for state in given]
     if x.ndim == 2:
         x = unsqueeze(x, 0 if module.batch_first else 1)
@@ -185,8 +185,10 @@ def _norms(module: Layer, x: Array, trajectory: list[list[Array]], weights: Weig
         rows /= np.repeat(scale, size)[:, None]
         log_scale += np.log(scale.astype(np.float64))
         blocks = rows.reshape(B, kinds, H, kinds, H).astype(np.float64)
+        with np.errstate(over="ignore"):
+            scales = np.exp(log_scale)
         for kind in range(kinds):
-            norms[kind, T - k] = np.linalg.norm(blocks[:, kind, :, kind], ord, axis=(1, 2)) * np.exp(log_scale)
+            norms[kind, T - k] = np.linalg.norm(blocks[:, kind, :, kind], ord, axis=(1, 2)) * scales
     return norms
 
 
@@ -207,9 +209,3 @@ def _bound(weights: Weights, T: int, ord: Order) -> Norms:
     start = 1.0 if ord == 2 else np.sqrt(len(w_hh.data))
     with np.errstate(over="ignore"):
         return np.asarray(start * beta ** np.arange(T + 1, dtype=np.float64))
-
-
-def _pair(states: Any) -> list[Any]:
-    if not isinstance(states, tuple | list) or len(states) != 2:
-        raise TypeError(f"the states of an LSTM are a pair (h, c), not {type(states).__name__}")
-    return list(states)

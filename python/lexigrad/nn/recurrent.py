@@ -241,7 +241,7 @@ class LSTM(_Recurrent):
             states: the initial h and c; by default zeros.
             lengths: see ``RNN``.
         """
-        y, (h, c) = self._run(x, [None, None] if states is None else _pair(states), lengths)
+        y, (h, c) = self._run(x, [None, None] if states is None else state_pair(states), lengths)
         return y, (h, c)
 
     def _layer(
@@ -337,7 +337,7 @@ class LSTMCell(_Cell):
     _gates = 4
 
     def forward(self, x: Operand, states: tuple[Operand, Operand] | None = None) -> tuple[Tensor, Tensor]:
-        h, c = self._run(x, [None, None] if states is None else _pair(states))
+        h, c = self._run(x, [None, None] if states is None else state_pair(states))
         return h, c
 
     def _step(self, x: Tensor, states: list[Tensor | None], weights: Weights) -> States:
@@ -366,7 +366,8 @@ def _check_sizes(**sizes: int) -> None:
             raise ValueError(f"{name} must be at least 1, not {size}")
 
 
-def _pair(states: Any) -> list[Operand | None]:
+def state_pair(states: Any) -> list[Operand | None]:
+    """The states h and c of an LSTM as a list; TypeError if they are no pair."""
     if not isinstance(states, tuple | list) or len(states) != 2:
         raise TypeError(f"the states of an LSTM are a pair (h, c), not {type(states).__name__}")
     return list(states)
