@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from lexigrad import __version__, cli
+from lexigrad.cli.vectors import load_vectors
 from lexigrad.embed.keyedvectors import KeyedVectors
 from lexigrad.embed.word2vec import Word2Vec
 from lexigrad.progress import Progress, bar
@@ -132,7 +133,7 @@ def test_train_writes_the_format_of_the_suffix(corpus: Path, tmp_path: Path, nam
         content = path.read_bytes()
         assert (gzip.decompress(content) if name.endswith(".gz") else content).startswith(first)
     expected = Word2Vec(str(corpus), vector_size=8, sg=1, workers=1, epochs=2, sample=0)
-    loaded = cli._load(str(path if name != "v.tsv" else tmp_path / "v_tensor.tsv"))
+    loaded = load_vectors(str(path if name != "v.tsv" else tmp_path / "v_tensor.tsv"))
     assert loaded.index_to_key == expected.wv.index_to_key
     np.testing.assert_allclose(loaded.vectors, expected.wv.vectors, rtol=1e-5, atol=1e-7)
 

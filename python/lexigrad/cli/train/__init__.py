@@ -1,0 +1,17 @@
+"""The command ``train MODEL``: a module for each model."""
+
+from typing import Any
+
+from lexigrad.cli.train import word2vec
+
+
+def add(commands: Any) -> None:
+    train = commands.add_parser(
+        "train",
+        help="train a model on a corpus",
+        description="Train a model on a corpus.",
+        epilog="example:\n  lexigrad train word2vec corpus.txt -o vectors.bin --sg",
+    )
+    models = train.add_subparsers(title="models", metavar="MODEL", required=True)
+    for model in (word2vec,):
+        model.add(models)
