@@ -58,7 +58,7 @@ def test_oracle_agrees_with_all_paths_and_its_gradients_are_numerically_right():
         assert tuple(oracle.best(*scores)[0]) == max(single, key=single.get)
         for place, gradient in enumerate(oracle.gradients(scores[0], tags, *scores[1:])):
 
-            def moved(value, place=place):
+            def moved(value, place=place, scores=scores, tags=tags):
                 given = [*scores[:place], value, *scores[place + 1 :]]
                 return oracle.loss(given[0], tags, *given[1:])
 
