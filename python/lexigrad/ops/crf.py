@@ -107,8 +107,8 @@ def crf_marginals(
     lengths: ArrayLike | None = None,
 ) -> Array:
     """p(y_t = k), (T, B, K), zero past the lengths; arguments and errors as of :func:`crf_loss`, in float32."""
-    x, frames, *scores = _singles(emissions, transitions, start_transitions, end_transitions, lengths)
-    gradients = _core.crf(x, None, frames, *scores, True)[1]
+    x, frames, between, start, end = _singles(emissions, transitions, start_transitions, end_transitions, lengths)
+    gradients = _core.crf(x, None, frames, between, start, end, True)[1]
     assert gradients is not None
     return gradients[0]
 
