@@ -3,5 +3,16 @@
 from lexigrad.models.decode import Sampler
 from lexigrad.models.language_model import PRESETS, Evaluation, LanguageModel
 from lexigrad.models.trainer import Callback, History, Training
+from lexigrad.models.translator import Alignment, Translator
 
-__all__ = ["PRESETS", "Callback", "Evaluation", "History", "LanguageModel", "Sampler", "Training"]
+__all__ = [
+    "PRESETS",
+    "Alignment",
+    "Callback",
+    "Evaluation",
+    "History",
+    "LanguageModel",
+    "Sampler",
+    "Training",
+    "Translator",
+]
