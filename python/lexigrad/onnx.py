@@ -45,8 +45,8 @@ def export(model: Module | Model, path: str | os.PathLike[str], *, states: bool 
     The graph's inputs are ``x`` (ids, int64, where an Embedding or a LanguageModel reads them; else float32) and those
     below, its outputs ``y`` (of a LanguageModel the logits, (T B, V)) and the last states ``h`` and, of an LSTM, ``c``.
     T and B are free; names and shapes are those of ``forward``, and layers that take any number of axes, such as
-    Linear, take (T, B, D). A LanguageModel's file has its characters or words in the metadata: ``unit``, and ``names``, a JSON
-    list.
+    Linear, take (T, B, D). A LanguageModel's file has its characters or words in the metadata: ``unit``, and ``names``,
+    a JSON list.
 
     Args:
         states: the initial states ``h0`` and, of an LSTM, ``c0``, (layers D, B, H), are inputs; else they are zeros.
