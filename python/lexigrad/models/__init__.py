@@ -1,7 +1,9 @@
 """Complete models: data in, training, files, answers out."""
 
+from lexigrad.models.classifier import SequenceClassifier
 from lexigrad.models.decode import Sampler
 from lexigrad.models.language_model import PRESETS, Evaluation, LanguageModel
+from lexigrad.models.tagger import SequenceTagger
 from lexigrad.models.trainer import Callback, History, Training
 from lexigrad.models.translator import Alignment, Translator
 
@@ -13,6 +15,8 @@ __all__ = [
     "History",
     "LanguageModel",
     "Sampler",
+    "SequenceClassifier",
+    "SequenceTagger",
     "Training",
     "Translator",
 ]

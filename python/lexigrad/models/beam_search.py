@@ -135,12 +135,14 @@ def beam_search(
         log_probabilities, attention = writer.step(ids)
         vocabulary = log_probabilities.shape[1]
         before = np.stack([beams[b].scores for b in active])
-        totals = before[:, :, None] + log_probabilities.reshape(len(active), beam_size, vocabulary)
+        totals = before[:, :, None] + log_probabilities.reshape(len(active), beam_size, vocabulary).astype(np.float64)
         scores, chosen = _most(totals.reshape(len(active), -1), 2 * beam_size)
         looked = attention.reshape(len(active), beam_size, -1)
         rows, following, going = [], [], []
         for row, b in enumerate(active):
-            parents = beams[b].advance(scores[row], chosen[row] // vocabulary, chosen[row] % vocabulary, looked[row], end)
+            parents = beams[b].advance(
+                scores[row], chosen[row] // vocabulary, chosen[row] % vocabulary, looked[row], end
+            )
             if len(parents) < beam_size or beams[b].done():
                 continue
             going.append(b)

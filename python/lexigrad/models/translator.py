@@ -214,7 +214,9 @@ class Translator(Model):
         pairs = self._encoded(sources, targets)
         kept = [pair for pair in pairs if max(map(len, pair)) <= self.max_length and len(pair[0]) > 0]
         if not kept:
-            raise ValueError(f"none of the {len(pairs)} pairs has from 1 to {self.max_length} (max_length) units a side")
+            raise ValueError(
+                f"none of the {len(pairs)} pairs has from 1 to {self.max_length} (max_length) units a side"
+            )
         judged = None
         if validation is not None:
             _check_pairs(*validation)

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -121,7 +121,7 @@ class BytePairs:
         return cls(arrays["description"].tobytes().decode())
 
 
-PIECES = {"word": WordPieces, "bpe": BytePairs}
+PIECES: Mapping[str, type[WordPieces] | type[BytePairs]] = {"word": WordPieces, "bpe": BytePairs}
 
 
 def _library() -> Any:

@@ -1,12 +1,11 @@
 """The command ``train lm``."""
 
 import argparse
-import time
 from typing import TYPE_CHECKING, Any
 
-from lexigrad.cli.common import INTERRUPTED, add_quiet, command, count, say
+from lexigrad.cli.common import add_quiet, command, count
 from lexigrad.cli.train.output import check_output, has_checkpoint
-from lexigrad.cli.train.training import add_training, joined_texts, plotter, training_options
+from lexigrad.cli.train.training import add_training, joined_texts, run_training, training_options
 
 if TYPE_CHECKING:
     from lexigrad.models import LanguageModel
@@ -65,32 +64,12 @@ def add(models: Any) -> None:
 
 
 def _train(args: argparse.Namespace) -> int:
-    from lexigrad import TrainingInterrupted, set_num_threads
-    from lexigrad.progress import bar
-
     resuming = has_checkpoint(args)
     check_output(args.output)
-    draw = plotter(args.plot)
-    if args.workers:
-        set_num_threads(args.workers)
     text = joined_texts(args.text)
     validation = joined_texts([args.validation]) if args.validation else args.hold_out
-    code = 0
-    start = time.perf_counter()
-    with bar(args.quiet) as hook:
-        run = {"progress": hook, "checkpoint": args.checkpoint, "checkpoint_seconds": args.checkpoint_minutes * 60}
-        try:
-            model = _resumed(args, text, validation, run) if resuming else _new(args, text, validation, run)
-        except TrainingInterrupted as interrupt:
-            model, code = interrupt.model, INTERRUPTED
-    model.save(args.output)
-    if model.history.updates:
-        draw(model.history)
-    if code:
-        say(f"lexigrad: interrupted: what was trained until then is in {args.output}")
-    elif not args.quiet:
-        say(f"{_report(model)} -> {args.output} ({time.perf_counter() - start:.1f} s)")
-    return code
+    fit = _resumed if resuming else _new
+    return run_training(args, lambda run: fit(args, text, validation, run), _report)
 
 
 def _new(args: argparse.Namespace, text: str, validation: Any, run: dict[str, Any]) -> "LanguageModel":

@@ -1,13 +1,14 @@
 """What the trainers of recurrent models share: options of the training, texts, the report at the end."""
 
 import argparse
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from lexigrad.cli.common import add_workers, count, count_or_zero
-from lexigrad.cli.train.output import add_checkpoint
+from lexigrad.cli.common import INTERRUPTED, add_workers, count, count_or_zero, say
+from lexigrad.cli.train.output import add_checkpoint, check_output
 
 
 def add_training(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +40,45 @@ def training_options(args: argparse.Namespace) -> dict[str, Any]:
 
     given = {option.name: getattr(args, option.name, None) for option in fields(Training)}
     return {name: value for name, value in given.items() if value is not None}
+
+
+def run_training(args: argparse.Namespace, train: Callable[[dict[str, Any]], Any], report: Callable[[Any], str]) -> int:
+    """Train a model, save it and report; returns the exit code.
+
+    Args:
+        train: gives the model, from the arguments of ``fit`` and ``resume`` that are about the run.
+        report: what is said of the model in the end.
+    """
+    from lexigrad import TrainingInterrupted, set_num_threads
+    from lexigrad.progress import bar
+
+    check_output(args.output)
+    draw = plotter(args.plot)
+    if args.workers:
+        set_num_threads(args.workers)
+    code = 0
+    start = time.perf_counter()
+    with bar(args.quiet) as hook:
+        run = {"progress": hook, "checkpoint": args.checkpoint, "checkpoint_seconds": args.checkpoint_minutes * 60}
+        try:
+            model = train(run)
+        except TrainingInterrupted as interrupt:
+            model, code = interrupt.model, INTERRUPTED
+    model.save(args.output)
+    if model.history.updates:
+        draw(model.history)
+    if code:
+        say(f"lexigrad: interrupted: what was trained until then is in {args.output}")
+    elif not args.quiet:
+        say(f"{report(model)} -> {args.output} ({time.perf_counter() - start:.1f} s)")
+    return code
+
+
+def lines_of(path: str) -> list[str]:
+    """The lines of a file."""
+    from lexigrad.text.units import read_text
+
+    return read_text(Path(path)).splitlines()
 
 
 def joined_texts(paths: Sequence[str]) -> str:

@@ -1,12 +1,11 @@
 """The command ``train translator``."""
 
 import argparse
-import time
 from typing import TYPE_CHECKING, Any
 
-from lexigrad.cli.common import INTERRUPTED, add_quiet, command, count, say
+from lexigrad.cli.common import add_quiet, command, count
 from lexigrad.cli.train.output import check_output, has_checkpoint
-from lexigrad.cli.train.training import add_training, lines_of, plotter, training_options
+from lexigrad.cli.train.training import add_training, lines_of, run_training, training_options
 
 if TYPE_CHECKING:
     from lexigrad.models import Translator
@@ -60,45 +59,22 @@ def add(models: Any) -> None:
 
 
 def _train(args: argparse.Namespace) -> int:
-    from lexigrad import TrainingInterrupted, set_num_threads
-    from lexigrad.progress import bar
+    from lexigrad.models import Translator
 
     resuming = has_checkpoint(args)
     check_output(args.output)
-    draw = plotter(args.plot)
-    if args.workers:
-        set_num_threads(args.workers)
     sources, targets = lines_of(args.sources), lines_of(args.targets)
-    validation = None if args.validation is None else tuple(lines_of(path) for path in args.validation)
-    code = 0
-    start = time.perf_counter()
-    with bar(args.quiet) as hook:
-        run = {"progress": hook, "checkpoint": args.checkpoint, "checkpoint_seconds": args.checkpoint_minutes * 60}
-        try:
-            model = _trained(args, resuming, sources, targets, validation, run)
-        except TrainingInterrupted as interrupt:
-            model, code = interrupt.model, INTERRUPTED
-    model.save(args.output)
-    if model.history.updates:
-        draw(model.history)
-    if code:
-        say(f"lexigrad: interrupted: what was trained until then is in {args.output}")
-    elif not args.quiet:
-        say(f"{_report(model)} -> {args.output} ({time.perf_counter() - start:.1f} s)")
-    return code
+    validation = args.validation and (lines_of(args.validation[0]), lines_of(args.validation[1]))
 
+    def train(run: dict[str, Any]) -> Translator:
+        if resuming:
+            model = Translator.load(args.checkpoint)
+            return model.resume(sources, targets, validation, **run) if model.training_unfinished else model
+        given = {name: getattr(args, name) for name in _SETTINGS if getattr(args, name) is not None}
+        model = Translator(**given, tied=not args.untied)
+        return model.fit(sources, targets, validation, **run, **training_options(args))
 
-def _trained(
-    args: argparse.Namespace, resuming: bool, sources: list[str], targets: list[str], validation: Any, run: Any
-) -> "Translator":
-    from lexigrad.models import Translator
-
-    if resuming:
-        model = Translator.load(args.checkpoint)
-        return model.resume(sources, targets, validation, **run) if model.training_unfinished else model
-    given = {name: getattr(args, name) for name in _SETTINGS if getattr(args, name) is not None}
-    model = Translator(**given, tied=not args.untied)
-    return model.fit(sources, targets, validation, **run, **training_options(args))
+    return run_training(args, train, _report)
 
 
 def _report(model: "Translator") -> str:
