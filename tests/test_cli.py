@@ -73,7 +73,17 @@ def test_version_and_help() -> None:
     assert run("--version").stdout == f"lexigrad {__version__}\n"
     assert "lexigrad train word2vec" in run("--help").stdout
     commands = ["train", "train word2vec", "train lm", "sample", "similar", "analogy", "eval", "eval lm", "convert"]
-    commands += ["phrases", "plot", "bench", "demo", "diagnose", "diagnose gradient-flow", "diagnose clipping"]
+    commands += [
+        "phrases",
+        "plot",
+        "bench",
+        "demo",
+        "diagnose",
+        "diagnose gradient-flow",
+        "diagnose clipping",
+        "translate",
+    ]
+    commands += ["train translator"]
     for command in commands:
         shown = run(*command.split(), "--help")
         assert shown.returncode == 0

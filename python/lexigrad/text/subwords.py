@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lexigrad.io.vector_file import pack_words, unpack_words
-from lexigrad.tensor import Array
+
+Array = NDArray[Any]
 
 BEGIN, END, UNKNOWN = "<s>", "</s>", "<unk>"
 SPECIAL = (BEGIN, END, UNKNOWN)  # their ids are 0, 1 and 2
