@@ -8,6 +8,7 @@ namespace lexigrad::LEXIGRAD_ISA {
 
 void fill_attention(Kernels&);
 void fill_clip(Kernels&);
+void fill_crf(Kernels&);
 void fill_ctc(Kernels&);
 void fill_optimizers(Kernels&);
 void fill_gru(Kernels&);
@@ -23,6 +24,7 @@ void fill(Kernels& table) {
   table.width = W;
   fill_attention(table);
   fill_clip(table);
+  fill_crf(table);
   fill_ctc(table);
   fill_optimizers(table);
   fill_gru(table);
