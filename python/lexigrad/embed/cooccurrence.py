@@ -181,9 +181,7 @@ def term_document(
         # All words at first, so that no document is without one: the stream would leave it out.
         every = select(scanned.counts, min_count=0)
         if vocabulary is None:
-            chosen = select(
-                scanned.counts, min_count=min_count, max_final_vocab=max_final_vocab, trim_rule=trim_rule
-            )
+            chosen = select(scanned.counts, min_count=min_count, max_final_vocab=max_final_vocab, trim_rule=trim_rule)
         else:
             chosen = as_vocabulary(vocabulary)
         spool = _RowSpool(memory)
@@ -292,9 +290,7 @@ def _threads(workers: int | None) -> int:
 
 
 class _RowSource(Protocol):
-    def rows(
-        self, first: int, entries: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]: ...
+    def rows(self, first: int, entries: int) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]: ...
 
 
 def _all_rows(
@@ -420,6 +416,4 @@ class _Report:
             return
         done = int(self._words * (part + rows / self._rows) / self._parts)
         nan = float("nan")
-        self._progress(
-            Progress(0, 1, done, self._words, nan, nan, time.monotonic() - self._began, "counting")
-        )
+        self._progress(Progress(0, 1, done, self._words, nan, nan, time.monotonic() - self._began, "counting"))

@@ -161,9 +161,9 @@ class SVDEmbedding:
                 counts = count_neighbours(
                     stream, size, self.window, self.weights, True, workers=threads, memory=memory, progress=progress
                 )
-        matrix = weighted(
-            counts, self.weighting, shift=self.shift, smoothing=self.smoothing, workers=threads
-        ).to_scipy(size)
+        matrix = weighted(counts, self.weighting, shift=self.shift, smoothing=self.smoothing, workers=threads).to_scipy(
+            size
+        )
         u, s = _decompose(matrix, self.vector_size, self.solver, self.seed)
         self.singular_values = s
         self._set_words(vocabulary, u * s**self.eigenvalue_weighting)
@@ -226,24 +226,21 @@ class SVDEmbedding:
 def weighted(
     counts: SparseCounts, weighting: Weighting, *, shift: float = 1.0, smoothing: float = 0.75, workers: int
 ) -> SparseCounts:
-    """The matrix M of :class:`SVDEmbedding`, made of square counts in place."""
+    """The matrix M of :class:`SVDEmbedding`, made of symmetric counts in place."""
     offsets, columns, values = counts
     if weighting == "log":
         np.log1p(values, out=values)
     if weighting != "ppmi":
         return counts
-    size = len(offsets) - 1
-    row_sums = np.add.reduceat(np.append(values, np.float32(0)), offsets[:-1], dtype=np.float64)
-    row_sums[offsets[:-1] == offsets[1:]] = 0  # reduceat gives an empty row the entry that follows
-    column_sums = np.bincount(columns, values, minlength=size)
-    with np.errstate(divide="ignore"):  # a word without neighbours has no entries that ask for its logarithm
-        row_logs = np.log(row_sums)
-        column_logs = smoothing * np.log(column_sums) - np.log((column_sums[column_sums > 0] ** smoothing).sum())
+    sums = np.bincount(columns, values, minlength=len(offsets) - 1)  # of rows and of columns: counts are symmetric
+    with np.errstate(divide="ignore", invalid="ignore"):  # a word without neighbours has no entry that asks for it
+        logs = np.log(sums)
+        column_logs = smoothing * logs - np.log((sums[sums > 0] ** smoothing).sum())
     kept = _core.positive_information(
         offsets,
         columns,
         values,
-        row_logs=row_logs,
+        row_logs=logs,
         column_logs=column_logs,
         log_shift=float(np.log(shift)),
         threads=workers,
@@ -251,9 +248,7 @@ def weighted(
     return SparseCounts(offsets, columns[:kept], values[:kept])
 
 
-def _decompose(
-    matrix: Any, rank: int, solver: Solver, seed: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _decompose(matrix: Any, rank: int, solver: Solver, seed: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """U (n, rank) and the singular values, falling."""
     if 3 * rank >= matrix.shape[0]:
         u, s, _ = np.linalg.svd(matrix.toarray(), full_matrices=False)
