@@ -239,7 +239,9 @@ def count_neighbours(
         stream.release(begin, end)
     if parts == 1:
         return runs[0]
-    merger = _core.CooccurrenceMerger([tuple(run) for run in runs], vocabulary=vocabulary, threads=workers)
+    merger = _core.CooccurrenceMerger(
+        [(run.offsets, run.columns, run.values) for run in runs], vocabulary=vocabulary, threads=workers
+    )
     return _all_rows(merger, vocabulary, memory // 2, report, parts)
 
 
@@ -342,10 +344,12 @@ class _RowSpool:
     def _spill(self) -> None:
         if self._files is None:
             self._files = (tempfile.TemporaryFile(buffering=0), tempfile.TemporaryFile(buffering=0))  # noqa: SIM115
-        for file, arrays in zip(self._files, (self._columns, self._values), strict=True):
-            for array in arrays:
-                _write(file, array)
-            arrays.clear()
+        for columns in self._columns:
+            columns.tofile(self._files[0])
+        for values in self._values:
+            values.tofile(self._files[1])
+        self._columns.clear()
+        self._values.clear()
 
 
 def _joined(arrays: list[Any], dtype: Any) -> Any:
@@ -353,12 +357,6 @@ def _joined(arrays: list[Any], dtype: Any) -> Any:
     joined = arrays[0] if len(arrays) == 1 else np.concatenate([*arrays, np.empty(0, dtype)])
     arrays.clear()
     return joined
-
-
-def _write(file: IO[bytes], array: NDArray[Any]) -> None:
-    data = memoryview(array).cast("B")
-    while data:
-        data = data[file.write(data) :]
 
 
 def _mapped(file: IO[bytes], dtype: Any) -> Any:
@@ -384,9 +382,6 @@ class _Watched:
             if not any(tokens):
                 self._blank.append(place)
             yield tokens
-
-    def __length_hint__(self) -> int:
-        return len(self._sentences) if hasattr(self._sentences, "__len__") else 0
 
 
 def _whole_sentences(stream: TokenStream, tokens: int) -> Iterator[tuple[int, int]]:
