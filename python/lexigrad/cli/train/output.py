@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lexigrad.embed.keyedvectors import KeyedVectors
-    from lexigrad.embed.word2vec import Word2Vec
 
 
 def add_checkpoint(group: Any) -> None:
@@ -38,7 +37,7 @@ def check_output(path: str) -> None:
         raise IsADirectoryError(21, "is a directory: give the name of a file in it", path)
 
 
-def vectors_saver(path: str, format: str) -> "Callable[[Word2Vec], None]":
+def vectors_saver(path: str, format: str) -> "Callable[[Any], None]":
     """What writes a model to a path; a name that tells no format is found out here, before the training."""
     from lexigrad.io.convert import format_of_name, write_vectors
 
