@@ -6,6 +6,7 @@
 
 namespace lexigrad::LEXIGRAD_ISA {
 
+void fill_adagram(Kernels&);
 void fill_attention(Kernels&);
 void fill_clip(Kernels&);
 void fill_ctc(Kernels&);
@@ -21,6 +22,7 @@ void fill_word2vec(Kernels&);
 void fill(Kernels& table) {
   table.isa = LEXIGRAD_TEXT(LEXIGRAD_ISA);
   table.width = W;
+  fill_adagram(table);
   fill_attention(table);
   fill_clip(table);
   fill_ctc(table);

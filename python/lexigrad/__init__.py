@@ -2,6 +2,7 @@
 
 from lexigrad import diagnostics, nn, optim
 from lexigrad._core import num_threads, set_num_threads
+from lexigrad.embed.adagram import AdaGram
 from lexigrad.embed.callbacks import CallbackAny2Vec, StopTraining, TrainingInterrupted
 from lexigrad.embed.keyedvectors import KeyedVectors
 from lexigrad.embed.word2vec import Word2Vec
@@ -12,6 +13,7 @@ from lexigrad.text.phrases import FrozenPhrases, Phrases
 __version__ = "0.1.0"
 
 __all__ = [
+    "AdaGram",
     "CallbackAny2Vec",
     "FrozenPhrases",
     "KeyedVectors",

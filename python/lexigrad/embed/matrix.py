@@ -37,3 +37,9 @@ class PaddedMatrix:
         matrix = PaddedMatrix(rows + added, size)
         matrix.padded[:rows] = self.padded
         return matrix
+
+
+def unit_rows(rows: Matrix) -> Matrix:
+    """The rows scaled to length 1, as a new array; rows of zeros stay."""
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.where(lengths > 0, lengths, 1), np.float32)

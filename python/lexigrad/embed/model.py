@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lexigrad.embed.callbacks import StopTraining, TrainingInterrupted
 from lexigrad.embed.keyedvectors import KeyedVectors
-from lexigrad.embed.matrix import PaddedMatrix
+from lexigrad.embed.matrix import Matrix, PaddedMatrix
 from lexigrad.embed.training import Kernel, Run, check_rates, one_source, vocabulary_progress, whole
 from lexigrad.io.safetensors import read_safetensors, write_safetensors
 from lexigrad.io.vector_file import pack_words, unpack_words
@@ -116,11 +116,12 @@ class EmbeddingModel(ABC):
         with stream:
             self._take_vocabulary(vocabulary)
             del vocabulary
-            self._start_run(stream, self.epochs, self.alpha, self.min_alpha, 1.0)
+            self._start_run(stream, self.epochs, *self._rates(), 1.0)
             self._train(stream, tuple(callbacks), progress, checkpoint, checkpoint_seconds)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({len(self.wv)} words, vector_size={self.vector_size}, alpha={self.alpha})"
+        rate, _ = self._rates()
+        return f"{type(self).__name__}({len(self.wv)} words, vector_size={self.vector_size}, alpha={rate})"
 
     # What a model brings
 
@@ -131,6 +132,14 @@ class EmbeddingModel(ABC):
     @abstractmethod
     def _matrix_rows(self, words: int) -> dict[str, int]:
         """Rows of each of ``_MATRICES`` for so many words."""
+
+    def _rates(self) -> tuple[float, float]:
+        """The learning rates at the beginning and the end of a run."""
+        return self.alpha, self.min_alpha
+
+    def _word_vectors(self) -> Matrix:
+        """What becomes ``wv.vectors``."""
+        return self._input.view
 
     # Vocabulary
 
@@ -174,7 +183,7 @@ class EmbeddingModel(ABC):
 
     def _take_counts(self, counts: WordCounts, updating: bool, trim_rule: TrimRule | None) -> None:
         if not updating:
-            self._take_vocabulary(select(counts, **self._limits(trim_rule)))
+            self._take_vocabulary(self._select(counts, trim_rule))
         elif len(self.wv) == 0:
             raise RuntimeError("there is no vocabulary to update yet: call build_vocab without update=True first")
         else:
@@ -191,6 +200,9 @@ class EmbeddingModel(ABC):
 
     def _limits(self, trim_rule: TrimRule | None) -> dict[str, Any]:
         return {"min_count": self.min_count, "max_final_vocab": self.max_final_vocab, "trim_rule": trim_rule}
+
+    def _select(self, counts: WordCounts, trim_rule: TrimRule | None) -> Vocabulary:
+        return select(counts, **self._limits(trim_rule))
 
     def _vocabulary(self) -> Vocabulary:
         return Vocabulary(self.wv.index_to_key, self.wv.expandos["count"])
@@ -217,20 +229,12 @@ class EmbeddingModel(ABC):
 
     def _draw_first_vectors(self, known: int) -> None:
         """Rows from ``known`` on become uniform in (-1 / vector_size, 1 / vector_size), as gensim draws them."""
-        random = np.random.default_rng(self.seed)
-        size = len(self._input.view)
-        for begin in range(0, size, _ROWS_DRAWN):
-            block = random.random((min(_ROWS_DRAWN, size - begin), self.vector_size), dtype=np.float32)
-            block *= 2.0
-            block -= 1.0
-            block /= self.vector_size
-            fresh = max(known - begin, 0)
-            self._input.view[begin + fresh : begin + len(block)] = block[fresh:]
+        draw_rows(self._input, known, self.vector_size, np.random.default_rng(self.seed))
 
     def _set_words(self, vocabulary: Vocabulary) -> None:
         self.wv.index_to_key = vocabulary.words
         self.wv.key_to_index = vocabulary.index
-        self.wv.vectors = self._input.view
+        self.wv.vectors = self._word_vectors()
         self.wv.expandos["count"] = np.array(vocabulary.counts)
         self.corpus_count = vocabulary.sentences
         self.corpus_total_words = vocabulary.raw_words
@@ -243,10 +247,10 @@ class EmbeddingModel(ABC):
         What the pass needed is freed on return, so that its tables and the matrices are not there at the same time.
         """
         if self.max_vocab_size is not None:
-            vocabulary = select(self._count(corpus, trim_rule, progress), **self._limits(trim_rule))
+            vocabulary = self._select(self._count(corpus, trim_rule, progress), trim_rule)
             return vocabulary, encode(corpus, vocabulary, workers=self.workers)
         with scan(corpus, workers=self.workers, on_progress=vocabulary_progress(progress)) as scanned:
-            vocabulary = select(scanned.counts, **self._limits(trim_rule))
+            vocabulary = self._select(scanned.counts, trim_rule)
             return vocabulary, scanned.finish(vocabulary)
 
     # Training
@@ -277,7 +281,7 @@ class EmbeddingModel(ABC):
             total_examples, total_words: the sentences or words of one epoch that the learning rate's schedule
                 reckons with; default: those of the corpus.
             epochs: passes; default ``model.epochs``.
-            start_alpha, end_alpha: learning rates of this call; default ``model.alpha`` and ``model.min_alpha``.
+            start_alpha, end_alpha: learning rates of this call; default those of the constructor.
             compute_loss: default ``model.compute_loss``.
             callbacks, progress, checkpoint, checkpoint_seconds: as in the constructor.
             word_count, queue_factor, report_delay: taken so that gensim code runs; without effect.
@@ -297,8 +301,9 @@ class EmbeddingModel(ABC):
         if compute_loss is not None:
             self.compute_loss = bool(compute_loss)
         passes = whole("epochs", self.epochs if epochs is None else epochs, 1)
-        first = self.alpha if start_alpha is None else float(start_alpha)
-        last = self.min_alpha if end_alpha is None else float(end_alpha)
+        first, last = self._rates()
+        first = first if start_alpha is None else float(start_alpha)
+        last = last if end_alpha is None else float(end_alpha)
         check_rates(first, last)
         with encode(
             as_corpus(source), self._vocabulary(), workers=self.workers, on_progress=vocabulary_progress(progress)
@@ -396,7 +401,7 @@ class EmbeddingModel(ABC):
             raise TrainingInterrupted(self) from interrupt
         finally:
             self.total_train_time += time.monotonic() - began
-            self.wv.norms = None
+            self._vectors_changed()
         for callback in callbacks:
             callback.on_train_end(self)
         if checkpoint is not None:
@@ -407,17 +412,22 @@ class EmbeddingModel(ABC):
         if self.compute_loss:
             self.epoch_losses.append(run.epoch_loss / run.epoch_predictions if run.epoch_predictions else 0.0)
             self._loss_total += run.epoch_loss
-        self.wv.norms = None
+        self._vectors_changed()
         run.epoch += 1
         run.position = 0
         run.epoch_loss = 0.0
         run.epoch_predictions = 0
 
+    def _vectors_changed(self) -> None:
+        """At the end of an epoch and of training: what was computed from the vectors is out of date."""
+        self.wv.norms = None
+
     def _check_finite(self, kernel: Kernel) -> None:
         if kernel.diverged:
+            rate, _ = self._rates()
             raise FloatingPointError(
-                f"training diverged: some vectors are infinite or not a number (alpha={self.alpha}); begin again "
-                "with a smaller alpha"
+                f"training diverged: some vectors are infinite or not a number (learning rate {rate}); begin again "
+                "with a smaller one"
             )
 
     def _progress(self, run: Run, stream: TokenStream, seconds: float) -> Progress:
@@ -477,7 +487,7 @@ class EmbeddingModel(ABC):
             setattr(self, name, PaddedMatrix.of(state[name]))
         self.wv = copy.copy(self.wv)
         self.wv.expandos = dict(self.wv.expandos)
-        self.wv.vectors = self._input.view
+        self.wv.vectors = self._word_vectors()
 
     # Files
 
@@ -552,3 +562,15 @@ class EmbeddingModel(ABC):
         for name in self._STATE:
             setattr(self, name, state[name])
         self._run = Run(**run) if run else None
+
+
+def draw_rows(matrix: PaddedMatrix, known: int, divisor: int, random: np.random.Generator) -> None:
+    """Rows from ``known`` on become uniform in (-1, 1) / divisor; what a row becomes does not depend on ``known``."""
+    size, columns = matrix.view.shape
+    for begin in range(0, size, _ROWS_DRAWN):
+        block = random.random((min(_ROWS_DRAWN, size - begin), columns), dtype=np.float32)
+        block *= 2.0
+        block -= 1.0
+        block /= divisor
+        fresh = max(known - begin, 0)
+        matrix.view[begin + fresh : begin + len(block)] = block[fresh:]
