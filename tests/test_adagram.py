@@ -14,17 +14,26 @@ FRUIT = ["pear", "plum", "cherry", "grape", "peach"]
 COMPUTERS = ["mouse", "screen", "keyboard", "laptop", "disk"]
 
 
-def two_meanings(sentences=2000, seed=0):
+def two_meanings(sentences=600, seed=0):
     """Sentences about fruit and sentences about computers; "apple" is in both."""
     rng = np.random.default_rng(seed)
     return [
-        ["apple" if rng.random() < 0.3 else w for w in rng.choice((FRUIT, COMPUTERS)[i % 2], 6)]
+        ["apple" if rng.random() < 0.3 else w for w in rng.choice((FRUIT, COMPUTERS)[i % 2], 20)]
         for i in range(sentences)
     ]
 
 
 def small(corpus=None, **settings):
-    settings = {"vector_size": 20, "min_count": 1, "epochs": 3, "prototypes": 3, "start_lr": 0.05, **settings}
+    settings = {
+        "vector_size": 20,
+        "min_count": 1,
+        "epochs": 3,
+        "prototypes": 3,
+        "alpha": 0.3,
+        "window": 20,
+        "start_lr": 0.05,
+        **settings,
+    }
     return lg.AdaGram(corpus, **settings)
 
 
@@ -116,7 +125,7 @@ def test_words_have_the_vector_of_their_first_sense(trained):
 
 
 def test_same_seed_same_bits():
-    corpus = two_meanings(200)
+    corpus = two_meanings(80)
     a, b = small(corpus), small(corpus)
     np.testing.assert_array_equal(a.vectors, b.vectors)
     np.testing.assert_array_equal(a.occurrences, b.occurrences)
@@ -130,26 +139,26 @@ def test_several_workers_find_the_same_senses():
 
 
 def test_loss_falls():
-    model = small(two_meanings(500), compute_loss=True, epochs=6)
-    assert len(model.epoch_losses) == 6
-    assert model.epoch_losses[-1] < model.epoch_losses[0] < np.log2(11) * np.log(2) * 1.2
+    model = small(two_meanings(150), compute_loss=True, epochs=4, start_lr=0.002)
+    assert len(model.epoch_losses) == 4
+    assert model.epoch_losses == sorted(model.epoch_losses, reverse=True)
+    assert model.epoch_losses[0] < 1.2 * np.log(11)  # a guess
 
 
 def test_more_senses_with_a_greater_alpha():
-    corpus = two_meanings(500)
+    corpus = two_meanings(150)
     few, many = (small(corpus, alpha=alpha, epochs=5).sense_counts().mean() for alpha in (1e-4, 2.0))
     assert few < many
 
 
 def test_vocabulary_rules():
-    corpus = two_meanings(300)
+    corpus = two_meanings(150)
     model = small(corpus, stopwords=["plum"], regex="^[a-l]", epochs=1)
     assert set(model.wv.index_to_key) == {"apple", "cherry", "grape", "keyboard", "laptop", "disk"}
     assert small(corpus, remove_top_k=3, epochs=1).wv.index_to_key == small(corpus, epochs=1).wv.index_to_key[3:]
-    assert set(
-        small(corpus, stopwords=["plum"], trim_rule=lambda word, n, least: 1 if word == "pear" else 0).wv.key_to_index
-    ) == {"apple", *FRUIT, *COMPUTERS} - {"plum", "pear"}
-    assert small(corpus, init_count=7, epochs=1, start_lr=1e-9).occurrences[:, 0] == pytest.approx(7)
+    model = small(corpus, stopwords=["plum"], trim_rule=lambda word, n, least: 1 if word == "pear" else 0)
+    assert set(model.wv.index_to_key) == {"apple", *FRUIT, *COMPUTERS} - {"plum", "pear"}
+    assert small(corpus, init_count=7, epochs=1, start_lr=1e-9).occurrences[:, 0] == pytest.approx(7, rel=1e-3)
 
 
 class Interrupt(lg.CallbackAny2Vec):
@@ -165,7 +174,7 @@ class Interrupt(lg.CallbackAny2Vec):
 
 
 def test_interrupted_and_resumed(tmp_path):
-    corpus = two_meanings(200)
+    corpus = two_meanings(80)
     whole = small(corpus, epochs=4)
     with pytest.raises(lg.TrainingInterrupted) as interrupt:
         small(corpus, epochs=4, callbacks=[Interrupt()], checkpoint=tmp_path / "checkpoint")
@@ -179,7 +188,7 @@ def test_interrupted_and_resumed(tmp_path):
 
 
 def test_new_words_can_be_added():
-    model = small(two_meanings(200))
+    model = small(two_meanings(80))
     before = model.vectors.copy()
     more = [["lemon", "plum", "lemon"]] * 30
     model.build_vocab(more, update=True)
@@ -202,7 +211,7 @@ def test_saved_and_loaded(trained, tmp_path):
         np.testing.assert_array_equal(twin.wv.vectors, trained.wv.vectors)
         np.testing.assert_array_equal(twin.disambiguate("apple", ["plum"]), trained.disambiguate("apple", ["plum"]))
         assert twin.alpha == trained.alpha
-    with pytest.raises(ValueError, match="expected a lexigrad.Word2Vec file"):
+    with pytest.raises(ValueError, match=r"expected a lexigrad\.Word2Vec file"):
         lg.Word2Vec.load(path)
 
 

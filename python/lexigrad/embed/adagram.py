@@ -211,17 +211,6 @@ class AdaGram(EmbeddingModel):
             min_count=vocabulary.min_count,
         )
 
-    def _take_vocabulary(self, vocabulary: Vocabulary) -> None:
-        self._occurrences = self._first_occurrences(vocabulary.counts)
-        super()._take_vocabulary(vocabulary)
-
-    def _extend_vocabulary(self, vocabulary: Vocabulary) -> None:
-        fresh = self._first_occurrences(vocabulary.counts[len(self.wv) :])
-        grown = np.concatenate([self._occurrences, fresh])
-        self._adopt_replaced_vectors()
-        self._occurrences = grown
-        super()._extend_vocabulary(vocabulary)
-
     def _first_occurrences(self, counts: NDArray[np.int64]) -> NDArray[np.float32]:
         """All of a word's occurrences, or ``init_count``, in its first sense."""
         occurrences = np.zeros((len(counts), self.prototypes), np.float32)
@@ -230,9 +219,15 @@ class AdaGram(EmbeddingModel):
 
     def _draw_first_vectors(self, known: int) -> None:
         """Senses and nodes become uniform in (-1, 1) / (2 vector_size), as AdaGram.jl draws them."""
+        self._occurrences = self._occurrences[:known]
         random = np.random.default_rng(self.seed)
         draw_rows(self._nodes, max(known - 1, 0), 2 * self.vector_size, random)
         draw_rows(self._input, known * self.prototypes, 2 * self.vector_size, random)
+
+    def _set_words(self, vocabulary: Vocabulary) -> None:
+        fresh = self._first_occurrences(vocabulary.counts[len(self._occurrences) :])
+        self._occurrences = np.concatenate([self._occurrences, fresh])
+        super()._set_words(vocabulary)
 
     def _word_vectors(self) -> Matrix:
         """The vector of each word's most probable sense (words, vector_size), copied."""
