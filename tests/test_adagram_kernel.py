@@ -92,12 +92,12 @@ class Pair:
         assert not self.nodes.padded[:, self.size :].any()
 
 
-@pytest.mark.parametrize("prototypes", [1, 2, 5, 16, 17, 35])
+@pytest.mark.parametrize("prototypes", [1, 2, 5, 16, 35])
 @pytest.mark.parametrize("size", [1, 15, 17, 100])
 def test_matches_oracle(prototypes, size):
     rng = np.random.default_rng(size)
     pair = Pair(rng, 50, size, prototypes, shrink_windows=True)
-    pair.compare(random_stream(rng, 50, 300))
+    pair.compare(random_stream(rng, 50, 100))
 
 
 @pytest.mark.parametrize("vocabulary", [1, 2, 3, 7])
@@ -113,14 +113,14 @@ def test_windows(window):
     rng = np.random.default_rng(3)
     for shrink_windows in (True, False):
         pair = Pair(rng, 60, 12, 4, window=window, shrink_windows=shrink_windows)
-        pair.compare(random_stream(rng, 60, 200, ends=0.01), alpha=0.003)
+        pair.compare(random_stream(rng, 60, 100, ends=0.02), alpha=0.003)
 
 
 @pytest.mark.parametrize("settings", [{"d": 0.5}, {"alpha": 3.0}, {"sense_threshold": 0.2}, {"sense_threshold": 0.0}])
 def test_priors_and_thresholds(settings):
     rng = np.random.default_rng(4)
     pair = Pair(rng, 30, 9, 20, **settings)
-    pair.compare(random_stream(rng, 30, 200))
+    pair.compare(random_stream(rng, 30, 100))
 
 
 @pytest.mark.parametrize("block", [1, 7, 10**6])
@@ -128,7 +128,7 @@ def test_windows_reach_beyond_their_block(block):
     rng = np.random.default_rng(5)
     pair = Pair(rng, 40, 9, 3, sample=0.002)
     assert pair.settings.keep.min() < 2**31
-    pair.compare(random_stream(rng, 40, 300, ends=0.02), block=block, calls=3)
+    pair.compare(random_stream(rng, 40, 200, ends=0.02), block=block, calls=3)
 
 
 @pytest.mark.parametrize("tokens", [[], [-1], [-1, -1], [0], [0, -1, 0], [-1, 0, 1, -1]])
@@ -137,7 +137,7 @@ def test_streams_with_little_in_them(tokens):
 
 
 def test_calls_do_not_change_the_result():
-    tokens = random_stream(np.random.default_rng(7), 100, 2000)
+    tokens = random_stream(np.random.default_rng(7), 100, 1000)
     results = []
     for calls in (1, 4, 11):
         pair = Pair(np.random.default_rng(8), 100, 20, 4, sample=0.01)
