@@ -232,7 +232,7 @@ class AdaGram(EmbeddingModel):
     def _word_vectors(self) -> Matrix:
         """The vector of each word's most probable sense (words, vector_size), copied."""
         best = self._expected_pi(slice(None)).argmax(axis=1)
-        return self.vectors[np.arange(len(best)), best]
+        return np.asarray(self.vectors[np.arange(len(best)), best])
 
     def _vectors_changed(self) -> None:
         self.wv.vectors = self._word_vectors()
@@ -294,7 +294,7 @@ class AdaGram(EmbeddingModel):
 
     def sense_counts(self, min_prob: float = 1e-3) -> NDArray[np.int64]:
         """How many senses each word has (words,): those whose prior probability is at least ``min_prob``."""
-        return np.count_nonzero(self._expected_pi(slice(None)) >= min_prob, axis=1)
+        return np.asarray(np.count_nonzero(self._expected_pi(slice(None)) >= min_prob, axis=1))
 
     def senses(self, word: str | int, min_prob: float = 1e-3) -> list[tuple[int, float]]:
         """The senses of a word with a prior probability of at least ``min_prob``: (sense, probability).
@@ -314,7 +314,7 @@ class AdaGram(EmbeddingModel):
         """
         if not 0 <= sense < self.prototypes:
             raise ValueError(f"sense must be from 0 to {self.prototypes - 1}, not {sense}")
-        return self.vectors[self._row(word), sense]
+        return np.asarray(self.vectors[self._row(word), sense])
 
     def disambiguate(
         self, word: str | int, context_words: Iterable[str | int], use_prior: bool = True, min_prob: float = 1e-3
