@@ -9,6 +9,7 @@ namespace lexigrad::LEXIGRAD_ISA {
 void fill_adagram(Kernels&);
 void fill_attention(Kernels&);
 void fill_clip(Kernels&);
+void fill_crf(Kernels&);
 void fill_ctc(Kernels&);
 void fill_optimizers(Kernels&);
 void fill_gru(Kernels&);
@@ -25,6 +26,7 @@ void fill(Kernels& table) {
   fill_adagram(table);
   fill_attention(table);
   fill_clip(table);
+  fill_crf(table);
   fill_ctc(table);
   fill_optimizers(table);
   fill_gru(table);
