@@ -5,10 +5,10 @@
 #include <random>
 #include <vector>
 
+#include "blocks.h"
 #include "check.h"
 #include "core/sampling.h"
 #include "levels.h"
-#include "training.h"
 
 namespace {
 
@@ -22,6 +22,7 @@ struct Setting {
   bool shrink, several_workers;
 };
 
+constexpr std::int64_t kBlock = 32;
 constexpr float kAlpha = 0.01f;
 
 struct Model {
@@ -35,7 +36,7 @@ struct Model {
 
   explicit Model(const Setting& s) : setting(s), stride((s.size + 15) / 16 * 16) {
     std::mt19937 random(static_cast<unsigned>(s.size * 1000 + s.vocabulary));
-    tokens = random_stream(s.vocabulary, random);
+    tokens = token_stream(s.vocabulary, kBlock, random);
     for (std::int32_t w = 0; w < s.vocabulary; ++w) counts.push_back(1 + static_cast<std::int64_t>(random() % 100));
     tree = huffman(counts.data(), s.vocabulary);
     std::uniform_real_distribution<float> value(-0.5f, 0.5f);

@@ -5,10 +5,10 @@
 #include <random>
 #include <vector>
 
+#include "blocks.h"
 #include "check.h"
 #include "core/sampling.h"
 #include "levels.h"
-#include "training.h"
 
 namespace {
 
@@ -23,6 +23,7 @@ struct Setting {
   bool hierarchical, softmax;
 };
 
+constexpr std::int64_t kBlock = 32;
 constexpr float kAlpha =
     0.001f;  // wide windows over two words take 64 times 21 such steps at once: no more, or they diverge
 
@@ -39,7 +40,7 @@ struct Model {
 
   explicit Model(const Setting& s) : setting(s), stride((s.size + 15) / 16 * 16) {
     std::mt19937 random(static_cast<unsigned>(s.size * 1000 + s.vocabulary));
-    tokens = random_stream(s.vocabulary, random);
+    tokens = token_stream(s.vocabulary, kBlock, random);
     std::vector<std::int64_t> counts;
     for (std::int32_t w = 0; w < s.vocabulary; ++w) counts.push_back(1 + static_cast<std::int64_t>(random() % 100));
     keep.resize(counts.size());

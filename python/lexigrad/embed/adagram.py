@@ -1,5 +1,6 @@
 """AdaGram: several vectors for words of several meanings (Bartunov et al. 2016), under AdaGram.jl's names."""
 
+import copy
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -12,7 +13,7 @@ from lexigrad import _core
 from lexigrad.embed.clustering import cluster_directions
 from lexigrad.embed.keyedvectors import KeyedVectors
 from lexigrad.embed.matrix import Matrix, PaddedMatrix, unit_rows
-from lexigrad.embed.model import EmbeddingModel, draw_rows
+from lexigrad.embed.model import EmbeddingModel
 from lexigrad.embed.training import Kernel, check_rates, lock_factors, one_source, whole
 from lexigrad.progress import Hook
 from lexigrad.text.corpus import CorpusSource
@@ -99,6 +100,7 @@ class AdaGram(EmbeddingModel):
         "compute_loss",
     )
     _MATRICES: ClassVar[Mapping[str, str]] = {"_input": "vectors", "_nodes": "node_vectors"}
+    _DRAWN: ClassVar[Mapping[str, int]] = {"_input": 0, "_nodes": 1}
 
     _nodes: PaddedMatrix
     _occurrences: NDArray[np.float32]  # (words, prototypes)
@@ -211,35 +213,45 @@ class AdaGram(EmbeddingModel):
             min_count=vocabulary.min_count,
         )
 
+    def _draw_first_vectors(self, known: Mapping[str, int]) -> None:
+        """Senses and nodes become uniform in (-1, 1) / (2 vector_size), as AdaGram.jl draws them."""
+        super()._draw_first_vectors(known)
+        for name in self._DRAWN:
+            getattr(self, name).view[known.get(name, 0) :] /= 2
+        self._occurrences = self._occurrences[: known.get("_input", 0) // self.prototypes]
+
+    def _set_words(self, vocabulary: Vocabulary) -> None:
+        fresh = self._first_occurrences(vocabulary.counts[len(self._occurrences) :])
+        self._occurrences = np.concatenate([self._occurrences, fresh])
+        super()._set_words(vocabulary)
+        self.wv.vectors = self._word_vectors()
+
     def _first_occurrences(self, counts: NDArray[np.int64]) -> NDArray[np.float32]:
         """All of a word's occurrences, or ``init_count``, in its first sense."""
         occurrences = np.zeros((len(counts), self.prototypes), np.float32)
         occurrences[:, 0] = self.init_count if self.init_count is not None and self.init_count > 0 else counts
         return occurrences
 
-    def _draw_first_vectors(self, known: int) -> None:
-        """Senses and nodes become uniform in (-1, 1) / (2 vector_size), as AdaGram.jl draws them."""
-        self._occurrences = self._occurrences[:known]
-        random = np.random.default_rng(self.seed)
-        draw_rows(self._nodes, max(known - 1, 0), 2 * self.vector_size, random)
-        draw_rows(self._input, known * self.prototypes, 2 * self.vector_size, random)
+    # wv holds copies of vectors, which are made anew when senses have changed.
 
-    def _set_words(self, vocabulary: Vocabulary) -> None:
-        fresh = self._first_occurrences(vocabulary.counts[len(self._occurrences) :])
-        self._occurrences = np.concatenate([self._occurrences, fresh])
-        super()._set_words(vocabulary)
+    def _keyed(self) -> dict[str, KeyedVectors]:
+        return {}
 
     def _word_vectors(self) -> Matrix:
-        """The vector of each word's most probable sense (words, vector_size), copied."""
+        """The vector of each word's most probable sense (words, vector_size)."""
         best = self._expected_pi(slice(None)).argmax(axis=1)
         return np.asarray(self.vectors[np.arange(len(best)), best])
 
-    def _vectors_changed(self) -> None:
+    def _forget_norms(self) -> None:
         self.wv.vectors = self._word_vectors()
-        super()._vectors_changed()
+        self.wv.norms = None
+
+    def _copy_keyed(self) -> None:
+        self.wv = copy.copy(self.wv)
+        self.wv.expandos = dict(self.wv.expandos)
+        self.wv.vectors = self._word_vectors()
 
     def _adopt_replaced_vectors(self) -> None:
-        """``wv`` holds copies, which are made anew; its words must be those of the vocabulary."""
         if len(self.wv) != len(self._occurrences):
             raise ValueError(
                 f"wv must hold the {len(self._occurrences)} words of the vocabulary, not {len(self.wv)}: add words "
@@ -394,6 +406,11 @@ class AdaGram(EmbeddingModel):
         rows, senses = self._senses_above(min_prob)
         groups = cluster_directions(self.vectors[rows, senses], whole("k", k, 1), np.random.default_rng(self.seed))
         return [[(self.wv.index_to_key[rows[i]], int(senses[i])) for i in group] for group in groups]
+
+    @property
+    def sv(self) -> KeyedVectors:
+        """The senses with a prior probability of at least 1e-3, as :meth:`sense_keyedvectors` gives them."""
+        return self.sense_keyedvectors()
 
     def sense_keyedvectors(self, min_prob: float = 1e-3) -> KeyedVectors:
         """All senses with a prior probability of at least ``min_prob``, as vectors of their own.

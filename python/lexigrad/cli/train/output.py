@@ -1,139 +1,13 @@
-"""What the trainers share: options, where models go, checkpoints on the way."""
+"""What the trainers share: where models go, and checkpoints on the way."""
 
 import argparse
 import os
-import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
-
-from lexigrad import _core
-from lexigrad.cli.common import INTERRUPTED, add_quiet, add_workers, count, count_or_zero, say
-from lexigrad.cli.vectors import OUTPUT_FORMATS
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lexigrad.embed.keyedvectors import KeyedVectors
     from lexigrad.embed.model import EmbeddingModel
-    from lexigrad.progress import Hook
-
-Model = TypeVar("Model", bound="EmbeddingModel")
-
-
-def add_files(parser: argparse.ArgumentParser) -> None:
-    """The corpus, and where the vectors go."""
-    parser.add_argument(
-        "corpus",
-        nargs="+",
-        help="text files or glob patterns: a sentence a line; .gz, .bz2, .xz and .zst too",
-    )
-    parser.add_argument(
-        "-o",
-        "--output",
-        required=True,
-        metavar="FILE",
-        help="where the vectors go; the suffix tells the format: .bin and .txt or .vec (word2vec binary and "
-        "text, .gz too), .safetensors, .tsv (TensorBoard projector), .model (the whole model, to train on)",
-    )
-    parser.add_argument(
-        "--format", choices=("auto", *OUTPUT_FORMATS, "model"), default="auto", help="in place of the suffix"
-    )
-    parser.add_argument("--save-vocab", metavar="FILE", help="also write lines of a word and its count")
-    add_quiet(parser)
-
-
-def add_vocabulary(parser: argparse.ArgumentParser, *, min_count: int, sample: str) -> Any:
-    """Options of the vocabulary, with these defaults; ``sample`` as it is written."""
-    vocabulary = parser.add_argument_group("vocabulary")
-    vocabulary.add_argument(
-        "--min-count", type=count_or_zero, default=min_count, metavar="N", help=f"rarer words go ({min_count})"
-    )
-    vocabulary.add_argument(
-        "--sample", type=float, default=float(sample), metavar="X", help=f"thins frequent words ({sample})"
-    )
-    vocabulary.add_argument("--max-final-vocab", type=count, metavar="N", help="keep at most so many words")
-    vocabulary.add_argument("--max-vocab-size", type=count, metavar="N", help="bound on the words counted")
-    return vocabulary
-
-
-def add_training(parser: argparse.ArgumentParser, *, epochs: int) -> Any:
-    """Options of training, with this default."""
-    training = parser.add_argument_group("training")
-    training.add_argument(
-        "--epochs", "--iter", type=count, default=epochs, metavar="N", help=f"passes over the corpus ({epochs})"
-    )
-    training.add_argument("--seed", type=int, default=1, metavar="N", help="one worker and one seed: one result (1)")
-    add_workers(training)
-    add_checkpoint(training)
-    return training
-
-
-def common_settings(args: argparse.Namespace, hook: "Hook | None") -> dict[str, Any]:
-    """The arguments of a model's constructor that the options above give."""
-    return {
-        "vector_size": args.size,
-        "window": args.window,
-        "min_count": args.min_count,
-        "max_vocab_size": args.max_vocab_size,
-        "max_final_vocab": args.max_final_vocab,
-        "sample": args.sample,
-        "epochs": args.epochs,
-        "workers": args.workers or _core.num_threads(),
-        "seed": args.seed,
-        "compute_loss": hook is not None,
-        "progress": hook,
-        "checkpoint": args.checkpoint,
-        "checkpoint_seconds": args.checkpoint_minutes * 60,
-    }
-
-
-def train_model(
-    args: argparse.Namespace,
-    kind: type[Model],
-    make: "Callable[[Hook | None], Model]",
-    vectors: "Callable[[Model], KeyedVectors]",
-) -> int:
-    """Train a new model, or go on from a checkpoint, and write what was asked for.
-
-    Args:
-        kind: its class.
-        make: trains a new one.
-        vectors: those of its vectors that go into a file.
-    """
-    from lexigrad.embed.callbacks import TrainingInterrupted
-    from lexigrad.progress import bar
-
-    resuming = has_checkpoint(args)
-    save = vectors_saver(args.output, args.format, vectors)
-    code = 0
-    start = time.perf_counter()
-    with bar(args.quiet) as hook:
-        try:
-            model = _resumed(args, kind, hook) if resuming else make(hook)
-        except TrainingInterrupted as interrupt:
-            model, code = interrupt.model, INTERRUPTED
-    seconds = time.perf_counter() - start
-    save(model)
-    if args.save_vocab:
-        write_vocabulary(model.wv, args.save_vocab)
-    if code:
-        say(f"lexigrad: interrupted: what was trained until then is in {args.output}")
-    elif not args.quiet:
-        words = model.corpus_total_words * args.epochs
-        rate = "" if resuming else f", {words / seconds:,.0f} words/s"
-        say(f"{len(model.wv):,} words, {model.wv.vector_size} dimensions -> {args.output} ({seconds:.1f} s{rate})")
-    return code
-
-
-def _resumed(args: argparse.Namespace, kind: type[Model], hook: "Hook | None") -> Model:
-    """Go on from the checkpoint, with the settings that it holds."""
-    model = kind.load(args.checkpoint)
-    if model.training_unfinished:
-        model.resume(
-            args.corpus,
-            progress=hook,
-            checkpoint=args.checkpoint,
-            checkpoint_seconds=args.checkpoint_minutes * 60,
-        )
-    return model
 
 
 def add_checkpoint(group: Any) -> None:
@@ -164,8 +38,11 @@ def check_output(path: str) -> None:
         raise IsADirectoryError(21, "is a directory: give the name of a file in it", path)
 
 
-def vectors_saver(path: str, format: str, vectors: "Callable[[Model], KeyedVectors]") -> "Callable[[Model], None]":
-    """What writes a model to a path; a name that tells no format is found out here, before the training."""
+def vectors_saver(path: str, format: str, vectors: str = "wv") -> "Callable[[EmbeddingModel], None]":
+    """What writes a model, or the vectors that one of its attributes holds, to a path.
+
+    A name that tells no format is found out here, before the training.
+    """
     from lexigrad.io.convert import format_of_name, write_vectors
 
     check_output(path)
@@ -173,9 +50,10 @@ def vectors_saver(path: str, format: str, vectors: "Callable[[Model], KeyedVecto
         return lambda model: model.save(path)
     kind: Any = format_of_name(path) if format == "auto" else format
 
-    def save(model: Model) -> None:
-        chosen = vectors(model)
-        write_vectors(path, chosen.index_to_key, chosen.vectors, counts=chosen.expandos.get("count"), format=kind)
+    def save(model: "EmbeddingModel") -> None:
+        keyed: KeyedVectors = getattr(model, vectors)
+        keys = [str(key) for key in keyed.index_to_key]
+        write_vectors(path, keys, keyed.vectors, counts=keyed.expandos.get("count"), format=kind)
 
     return save
 

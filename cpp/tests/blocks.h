@@ -1,7 +1,9 @@
-// What the tests of the trainers' kernels share: exact memory blocks, a stream of word ids.
+// What the tests of the trainers on a stream of words share: memory of exactly its size, so that a sanitizer sees a
+// step too far, and a stream whose sentences end at awkward places.
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -11,7 +13,7 @@
 
 #include "check.h"
 
-namespace {
+namespace lexigrad {
 
 struct Free {
   void operator()(void* p) const { std::free(p); }
@@ -29,22 +31,20 @@ Block<T> aligned(std::size_t count) {
   return Block<T>(static_cast<T*>(p));
 }
 
-constexpr std::int64_t kBlock = 32;
-
 // A stream whose sentences end now and then, and just before, at and after the blocks' borders.
-std::vector<std::int32_t> random_stream(std::int32_t vocabulary, std::mt19937& random) {
-  std::vector<std::int32_t> tokens(5 * kBlock + 7);
+inline std::vector<std::int32_t> token_stream(std::int32_t vocabulary, std::int64_t block, std::mt19937& random) {
+  std::vector<std::int32_t> tokens(static_cast<std::size_t>(5 * block + 7));
   for (auto& token : tokens) {
     token = random() % 23 == 0 ? -1 : static_cast<std::int32_t>(random() % static_cast<unsigned>(vocabulary));
   }
-  tokens[kBlock - 1] = tokens[2 * kBlock] = tokens[3 * kBlock] = tokens[3 * kBlock - 1] = -1;
-  for (std::int64_t i = 3 * kBlock + 1; i < 5 * kBlock; ++i) tokens[i] = std::max(tokens[i], 0);  // spans a border
+  tokens[block - 1] = tokens[2 * block] = tokens[3 * block] = tokens[3 * block - 1] = -1;
+  for (std::int64_t i = 3 * block + 1; i < 5 * block; ++i) tokens[i] = std::max(tokens[i], 0);  // spans a border
   return tokens;
 }
 
-void check_equal(const Block<float>& a, const Block<float>& b, std::int64_t count) {
+inline void check_equal(const Block<float>& a, const Block<float>& b, std::int64_t count) {
   CHECK(!a == !b);
   for (std::int64_t i = 0; a && i < count; ++i) CHECK_NEAR(a[i], b[i], 2e-4 * (1 + std::abs(b[i])));
 }
 
-}  // namespace
+}  // namespace lexigrad
