@@ -61,9 +61,15 @@ constexpr ScoreBlock score_blocks_of_columns[kBlockRows] = {score_block<1, C>, s
 
 INLINE ScoreBlock score_block_for(int rows, int columns) {
   static constexpr const ScoreBlock* blocks[kBlockColumns] = {
-      score_blocks_of_columns<1>, score_blocks_of_columns<2>, score_blocks_of_columns<3>, score_blocks_of_columns<4>,
+    score_blocks_of_columns<1>,
+    score_blocks_of_columns<2>,
+    score_blocks_of_columns<3>,
+    score_blocks_of_columns<4>,
 #if defined(__AVX512F__) || defined(__aarch64__)
-      score_blocks_of_columns<5>, score_blocks_of_columns<6>, score_blocks_of_columns<7>, score_blocks_of_columns<8>,
+    score_blocks_of_columns<5>,
+    score_blocks_of_columns<6>,
+    score_blocks_of_columns<7>,
+    score_blocks_of_columns<8>,
 #endif
   };
   return blocks[columns - 1][rows - 1];
@@ -206,6 +212,33 @@ INLINE void update(const float* const* a, float* const* step, int M, float* cons
     update_single(a[0], step[0], b, N, size, g, ahead);
   } else {
     update_blocks[(N - 1) % kUpdateColumns](a, step, M, b, N, size, g, ahead);
+  }
+  ahead.count = 0;
+}
+
+// The same with b left as it is:  step[m] += sum_k G[m, k] b[k].
+inline void accumulate(float* const* step, int M, float* const* b, int N, std::size_t size, const float* g,
+                       Ahead& ahead) {
+  constexpr std::size_t places = 4;
+  const std::ptrdiff_t ld = padded_columns(N);
+  for (int m = 0; m < M; ++m, g += ld) {
+    std::size_t i = 0;
+    for (; i + places * W <= size; i += places * W) {
+      for (std::size_t line = i; line < i + places * W && m == 0; line += kLine) ahead.prefetch(line);
+      F y[places];
+      for (std::size_t p = 0; p < places; ++p) y[p] = load(step[m] + i + p * W);
+      for (int k = 0; k < N; ++k) {
+        const F gradient = splat(g[k]);
+        for (std::size_t p = 0; p < places; ++p) y[p] += gradient * load(b[k] + i + p * W);
+      }
+      for (std::size_t p = 0; p < places; ++p) store(step[m] + i + p * W, y[p]);
+    }
+    for (; i < size; i += W) {
+      if (i % kLine == 0 && m == 0) ahead.prefetch(i);
+      F y = load(step[m] + i);
+      for (int k = 0; k < N; ++k) y += splat(g[k]) * load(b[k] + i);
+      store(step[m] + i, y);
+    }
   }
   ahead.count = 0;
 }

@@ -9,6 +9,7 @@ namespace lexigrad::LEXIGRAD_ISA {
 void fill_attention(Kernels&);
 void fill_clip(Kernels&);
 void fill_ctc(Kernels&);
+void fill_doc2vec(Kernels&);
 void fill_optimizers(Kernels&);
 void fill_gru(Kernels&);
 void fill_lstm(Kernels&);
@@ -24,6 +25,7 @@ void fill(Kernels& table) {
   fill_attention(table);
   fill_clip(table);
   fill_ctc(table);
+  fill_doc2vec(table);
   fill_optimizers(table);
   fill_gru(table);
   fill_lstm(table);
