@@ -151,6 +151,59 @@ def word2vec_train(
     compute_loss: bool,
 ) -> dict[str, float]: ...
 
+class Doc2VecTrainer:
+    def __init__(
+        self,
+        *,
+        vector_size: int,
+        input: NDArray[np.float32],
+        rows: NDArray[np.float32] | None,
+        nodes: NDArray[np.float32] | None,
+        lock: NDArray[np.float32] | None,
+        keep: NDArray[np.uint32] | None,
+        alias: NDArray[np.uint32] | None,
+        tree: tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]] | None,
+        negative: int,
+        documents: NDArray[np.float32],
+        document_lock: NDArray[np.float32] | None,
+        window: int,
+        shrink_windows: bool,
+        dbow: bool,
+        mean: bool,
+        train_words: bool,
+        padding: NDArray[np.float32] | None,
+        tag_count: int,
+    ) -> None: ...
+    def train(
+        self,
+        tokens: NDArray[np.int32],
+        *,
+        begin: int,
+        end: int,
+        block: int,
+        threads: int,
+        alpha: float,
+        alpha_step: float,
+        min_alpha: float,
+        key: int,
+        ends: NDArray[np.int64],
+        tag_offsets: NDArray[np.int64] | None,
+        tags: NDArray[np.int32] | None,
+        compute_loss: bool,
+    ) -> dict[str, float]: ...
+    def infer(
+        self,
+        tokens: NDArray[np.int32],
+        *,
+        offsets: NDArray[np.int64],
+        vectors: NDArray[np.float32],
+        threads: int,
+        epochs: int,
+        alpha: float,
+        min_alpha: float,
+        keys: list[int],
+    ) -> bool: ...
+
 _Floats = NDArray[np.float32]
 _Longs = NDArray[np.int64]
 
