@@ -72,8 +72,30 @@ def fails(capsys, *args: object) -> str:
 def test_version_and_help() -> None:
     assert run("--version").stdout == f"lexigrad {__version__}\n"
     assert "lexigrad train word2vec" in run("--help").stdout
-    commands = ["train", "train word2vec", "similar", "analogy", "eval", "convert", "phrases", "plot"]
-    for command in [*commands, "bench", "demo", "diagnose", "diagnose gradient-flow", "diagnose clipping"]:
+    commands = [
+        "train",
+        "train word2vec",
+        "train lm",
+        "sample",
+        "eval lm",
+        "similar",
+        "analogy",
+        "eval",
+        "convert",
+        "phrases",
+        "plot",
+    ]
+    for command in [
+        *commands,
+        "train lm",
+        "sample",
+        "eval lm",
+        "bench",
+        "demo",
+        "diagnose",
+        "diagnose gradient-flow",
+        "diagnose clipping",
+    ]:
         shown = run(*command.split(), "--help")
         assert shown.returncode == 0
         assert "example:\n  lexigrad " + command in shown.stdout
@@ -92,6 +114,13 @@ def test_version_and_help() -> None:
         "train word2vec x -o x.bin --size many",
         "train word2vec x -o x.bin --sg --cbow",
         "train word2vec x -o x.bin --format pickle",
+        "train lm x",
+        "train lm x -o y --unit byte",
+        "train lm x -o y --validation z --hold-out 0.1",
+        "train lm x -o y --resume",
+        "sample",
+        "sample x --length 0",
+        "eval lm x",
         "similar",
         "similar x.bin king --topn -1",
         "analogy x.bin man king",

@@ -31,8 +31,9 @@ LAYERS = {
     "nn": {"io", "sparse", "tensor", "ops", "nn"},
     "optim": {"_core", "sparse", "tensor", "optim"},
     "embed": {"_core", "io", "text", "embed", "progress"},
+    "models": {"io", "text", "sparse", "tensor", "ops", "nn", "optim", "embed", "progress", "models"},
     "diagnostics": {"io", "tensor", "ops", "nn", "optim", "diagnostics"},
-    "plot": {"io", "embed", "diagnostics", "plot"},
+    "plot": {"io", "embed", "models", "diagnostics", "plot"},
 }
 
 

@@ -1,13 +1,11 @@
 """The built-in corpus, and the demo on it."""
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from lexigrad import demo
+from lexigrad import cli, demo
 from lexigrad.text import builtin
 
 
@@ -65,20 +63,44 @@ def test_the_demo_prints_what_it_learnt(sentences, capsys, monkeypatch) -> None:
     assert "files" in [word for word, _ in vectors.most_similar("file", topn=20)]
 
 
+def test_the_text_for_the_character_model(monkeypatch) -> None:
+    text = builtin.text(50_000)
+    assert len(text) == 50_000
+    assert text.isascii()
+    assert builtin.text(1000) == text[:1000]
+    assert not any(pair in text for pair in ("  ", "\n\n", " \n"))
+    monkeypatch.setattr(builtin, "_texts", lambda: iter(["one ä\n   two\n  >>> x\n", "three"]))
+    assert builtin.text(100) == "one\ntwo\nthree\n"
+    monkeypatch.setattr(builtin, "_texts", lambda: iter(()))
+    with pytest.raises(RuntimeError, match="carries no documentation"):
+        builtin.text(1)
+
+
+def test_the_demo_writes(capsys, monkeypatch) -> None:
+    monkeypatch.setattr(demo, "_CHARACTERS", 40_000)
+    seen = []
+    model = demo.write(seen.append, workers=1)
+    out = capsys.readouterr().out
+    assert "bits per character" in out
+    written = out.split("what it writes\n--------------\n")[1]
+    assert len(written) == 405
+    assert written.startswith("The ")
+    assert seen[-1].unit == "chars"
+    assert seen[-1].words_done == seen[-1].words_total
+    assert model.history.losses[-1] < 3.2
+
+
 def test_too_little_to_learn_from(monkeypatch) -> None:
     monkeypatch.setattr(builtin, "sentences", lambda: [["only", "four", "words", "here"]])
     with pytest.raises(RuntimeError, match="only 4 words"):
         demo.run()
 
 
-def test_from_the_command_line() -> None:
-    run = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "lexigrad", "demo"],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "COLUMNS": "80"},
-        check=False,
-    )
-    assert run.returncode == 0
-    assert run.stderr == ""  # no terminal: no bar
-    assert "nearest neighbours" in run.stdout
+def test_from_the_command_line(sentences, capsys, monkeypatch) -> None:
+    monkeypatch.setattr(builtin, "sentences", lambda: sentences[:20_000])
+    monkeypatch.setattr(demo, "_CHARACTERS", 20_000)
+    assert cli.main(["demo", "--workers", "1", "--seed", "2"]) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""  # no terminal: no bar
+    assert "nearest neighbours" in captured.out
+    assert "what it writes" in captured.out

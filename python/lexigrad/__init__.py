@@ -1,6 +1,6 @@
 """lexigrad: word embeddings and recurrent networks on ordinary CPUs."""
 
-from lexigrad import diagnostics, nn, optim
+from lexigrad import diagnostics, models, nn, optim
 from lexigrad._core import num_threads, set_num_threads
 from lexigrad.embed.callbacks import CallbackAny2Vec, StopTraining, TrainingInterrupted
 from lexigrad.embed.doc2vec import Doc2Vec
@@ -29,6 +29,7 @@ __all__ = [
     "enable_grad",
     "gradcheck",
     "is_grad_enabled",
+    "models",
     "nn",
     "no_grad",
     "num_threads",

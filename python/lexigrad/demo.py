@@ -1,4 +1,4 @@
-"""The demonstration: word vectors from the English that every Python installation carries."""
+"""The demonstration: word vectors and a character model from the English that every Python installation carries."""
 
 import math
 import time
@@ -11,6 +11,7 @@ from lexigrad.text import builtin
 
 if TYPE_CHECKING:
     from lexigrad.embed.keyedvectors import KeyedVectors
+    from lexigrad.models import LanguageModel
 
 WORDS = ("file", "directory", "thread", "socket", "exception", "window", "month", "first", "read", "true")
 ANALOGIES = (
@@ -30,10 +31,12 @@ ODD_ONES = (
 _EPOCHS = 15
 _COMMON = 2000  # neighbours are looked for among so many frequent words: rare ones have poor vectors
 _LEAST_WORDS = 20_000
+_CHARACTERS = 500_000  # that the character model reads, once
+_PRIME = "The "
 
 
 def run(progress: Hook | None = None, workers: int | None = None, seed: int = 1) -> "KeyedVectors":
-    """Train on the built-in corpus and print what the vectors know.
+    """Train word vectors on the built-in corpus and print what they know.
 
     Args:
         progress: Called with a ``Progress`` now and then while it trains.
@@ -86,6 +89,25 @@ def run(progress: Hook | None = None, workers: int | None = None, seed: int = 1)
     _print_analogies(vectors)
     _print_odd_ones(vectors)
     return vectors
+
+
+def write(progress: Hook | None = None, workers: int | None = None, seed: int = 1) -> "LanguageModel":
+    """Train a character model on the built-in corpus and print what it writes; arguments as of :func:`run`."""
+    from lexigrad.models import Evaluation, LanguageModel
+
+    _core.set_num_threads(workers or _core.num_threads())
+    text = builtin.text(_CHARACTERS)
+    model = LanguageModel(cell="gru", hidden_size=128, seed=seed)
+    start = time.perf_counter()
+    model.fit(text, batch_size=32, epochs=1, lr=5e-3, schedule="linear", progress=progress)
+    seconds = time.perf_counter() - start
+    loss = Evaluation(model.history.losses[-1], 1)
+    print(
+        f"\ntrained   a character model (GRU of {model.hidden_size} units) on {len(text):,} characters: "
+        f"{seconds:.1f} s, {len(text) / seconds:,.0f} characters/s, {loss.bits:.2f} bits per character"
+    )
+    print(f"\nwhat it writes\n{'-' * 14}\n{_PRIME}{model.sample(400, _PRIME, temperature=0.7, seed=seed)}")
+    return model
 
 
 def _print_neighbours(vectors: "KeyedVectors") -> None:

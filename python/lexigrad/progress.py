@@ -1,8 +1,9 @@
 """Progress of long work: what a trainer reports, and the bar that shows it."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 
@@ -17,6 +18,8 @@ class Progress(NamedTuple):
     loss: float  # mean per prediction; nan where it is not computed
     seconds: float  # since the stage began
     stage: str  # "vocabulary" or "training"
+    unit: str = "words"  # what words_done and words_total count
+    figures: Mapping[str, float] = MappingProxyType({})  # more to show, by name
 
 
 Hook = Callable[[Progress], None]
@@ -24,7 +27,7 @@ Hook = Callable[[Progress], None]
 
 @contextmanager
 def bar(quiet: bool = False) -> Iterator[Hook | None]:
-    """A progress bar on stderr: words per second, learning rate, loss and the time left.
+    """A progress bar on stderr: words (or what the model counts) per second, learning rate, loss and the time left.
 
     Gives a callable for ``progress=``, or None when ``quiet`` or when stderr is no terminal.
     """
@@ -53,9 +56,10 @@ class _Bar:
         if now.stage == "training":
             facts["epoch"] = f"{min(now.epoch + 1, now.epochs)}/{now.epochs}"
         if now.alpha == now.alpha and now.stage == "training":
-            facts["rate"] = f"{now.alpha:.4f}"
+            facts["rate"] = f"{now.alpha:.3g}"
         if now.loss == now.loss:
             facts["loss"] = f"{now.loss:.4f}"
+        facts |= {name: f"{value:.4g}" for name, value in now.figures.items()}
         self._tqdm.set_postfix(facts, refresh=False)
         self._tqdm.update(now.words_done - self._tqdm.n)
 
@@ -67,7 +71,7 @@ class _Bar:
         self._tqdm = tqdm(
             total=now.words_total or None,
             desc=now.stage,
-            unit=" words",
+            unit=f" {now.unit}",
             unit_scale=True,
             dynamic_ncols=True,
             file=sys.stderr,

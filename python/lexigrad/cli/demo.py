@@ -11,7 +11,7 @@ def add(commands: Any) -> None:
         commands,
         "demo",
         _demo,
-        "train on the documentation inside this Python and show what the vectors know; needs no file",
+        "train on the documentation inside this Python, show what the vectors know and what a model writes",
         "lexigrad demo",
     )
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the training (1)")
@@ -25,4 +25,6 @@ def _demo(args: argparse.Namespace) -> int:
 
     with bar(args.quiet) as hook:
         demo.run(hook, workers=args.workers, seed=args.seed)
+    with bar(args.quiet) as hook:
+        demo.write(hook, workers=args.workers, seed=args.seed)
     return 0

@@ -18,6 +18,7 @@ _EXAMPLE = re.compile(r"^\s*(?:>>>|\.\.\.).*", re.MULTILINE)  # code, not Englis
 _MARKUP = re.compile(r":\w+:`|``|[*`|]")
 _SKIPPED = frozenset({"site-packages", "dist-packages", "test", "tests", "idle_test", "encodings", "__pycache__"})
 _LARGEST_SOURCE = 1 << 21  # bytes
+_NOTHING = "this Python carries no documentation (pydoc_data and the library's sources are missing)"
 
 
 def sentences() -> list[list[str]]:
@@ -33,8 +34,29 @@ def sentences() -> list[list[str]]:
     for text in _texts():
         found.update((sentence, None) for sentence in _split(text))
     if not found:
-        raise RuntimeError("this Python carries no documentation (pydoc_data and the library's sources are missing)")
+        raise RuntimeError(_NOTHING)
     return [list(sentence) for sentence in found]
+
+
+def text(characters: int) -> str:
+    """At most so many characters of this Python's documentation: ASCII, no empty lines; the same text each time.
+
+    Raises:
+        RuntimeError: this installation carries neither the topics nor the library's sources.
+    """
+    parts: list[str] = []
+    left = characters
+    for part in _texts():
+        lines = [
+            " ".join(line.split()) for line in _EXAMPLE.sub("", part).encode("ascii", "ignore").decode().split("\n")
+        ]
+        parts.append("".join(f"{line}\n" for line in lines if line)[:left])
+        left -= len(parts[-1])
+        if left <= 0:
+            break
+    if not parts:
+        raise RuntimeError(_NOTHING)
+    return "".join(parts)
 
 
 def _texts() -> Iterator[str]:
