@@ -98,6 +98,11 @@ def train_context(model, s, tags, words, windows, samples, alpha, totals):
             model[name][row] += share * lock * part
 
 
+def places_around(sentence, i, window):
+    places = [*range(i - window, i), *range(i + 1, i + window + 1)]
+    return [sentence[j] if 0 <= j < len(sentence) else None for j in places]
+
+
 def train(model, tokens, tags, s, key, block, alpha):
     """Train on the whole stream; ``tags[d]`` are the rows of document d, ``alpha`` a function of a block's begin."""
     totals = Totals()
@@ -112,10 +117,7 @@ def train(model, tokens, tags, s, key, block, alpha):
             words = [sentence[i][1] for _, sentence, i in group]
             windows = [window_around(sentence, i, s, random) for _, sentence, i in group]
             if s.concatenate:
-                windows = [
-                    [sentence[j] if 0 <= j < len(sentence) else None for j in range(i - s.window, i + s.window + 1) if j != i]
-                    for _, sentence, i in group
-                ]
+                windows = [places_around(sentence, i, s.window) for _, sentence, i in group]
             samples = negative_samples(words, s, random) if s.negative else None
             own = [tags[document] for document, _, _ in group]
             if s.skip_gram:

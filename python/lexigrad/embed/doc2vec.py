@@ -45,9 +45,9 @@ class Doc2Vec(Word2Vec):
     number of workers.
 
     Args:
-        documents: an iterable of :class:`TaggedDocument` (or objects with ``words`` and ``tags``) that can be walked more
-            than once; or text files as :class:`Word2Vec` takes them, where each line is a document and its tag the
-            line's number, counted from 0. None makes a model to be trained later by ``build_vocab`` and ``train``.
+        documents: an iterable of :class:`TaggedDocument` (or objects with ``words`` and ``tags``) that can be walked
+            more than once; or text files as :class:`Word2Vec` takes them, where each line is a document and its tag
+            the line's number, counted from 0. None makes a model to be trained later by ``build_vocab`` and ``train``.
         corpus_file: the same for a single text file, as in gensim.
         vector_size: floats in a vector.
         dm_mean: 0 for the sum of the context's vectors, 1 for their mean; None is 1.
@@ -57,8 +57,8 @@ class Doc2Vec(Word2Vec):
         dm_tag_count: the tags of every document with ``dm_concat``.
         epochs: passes over the corpus, and of inference.
         alpha, min_alpha, window, min_count, max_vocab_size, max_final_vocab, sample, seed, workers, hs, negative,
-        ns_exponent, trim_rule, compute_loss, callbacks, shrink_windows, progress, checkpoint, checkpoint_seconds: as for
-            :class:`Word2Vec`.
+        ns_exponent, trim_rule, compute_loss, callbacks, shrink_windows, progress, checkpoint, checkpoint_seconds: as
+            for :class:`Word2Vec`.
         comment, dv_mapfile: taken so that gensim code runs; without effect.
 
     Attributes:
@@ -77,7 +77,7 @@ class Doc2Vec(Word2Vec):
         ((16,), (16,))
     """
 
-    _SETTINGS = (
+    _SETTINGS: ClassVar[tuple[str, ...]] = (
         *(name for name in Word2Vec._SETTINGS if name not in ("sg", "cbow_mean", "loss")),
         "dm",
         "dm_mean",
@@ -305,7 +305,8 @@ class Doc2Vec(Word2Vec):
             )
             if diverged:
                 raise FloatingPointError(
-                    f"inference diverged: some vectors are infinite or not a number (alpha={alpha}); try a smaller alpha"
+                    f"inference diverged: some vectors are infinite or not a number (alpha={alpha}); take a smaller "
+                    "alpha"
                 )
             seconds = max(time.monotonic() - started, 1e-6)
             begin, count = end, max(self.workers, int(min(4 * count, count * _CALL_SECONDS / seconds)))
@@ -412,10 +413,9 @@ class _Doc2VecKernel(Kernel):
         self.compute_loss = model.compute_loss
         self.ends = np.flatnonzero(stream.ids == -1)
         tag_offsets, tags = documents.rows(model.dv.key_to_index)
-        if len(self.ends) != len(tag_offsets) - 1:
-            raise ValueError(
-                f"the corpus has changed while it was read: {len(tag_offsets) - 1} documents have become {len(self.ends)}"
-            )
+        found = len(tag_offsets) - 1
+        if len(self.ends) != found:
+            raise ValueError(f"the corpus changed while it was read: {found} documents became {len(self.ends)}")
         if model.dm_concat:
             _check_tag_counts(tag_offsets, model.dm_tag_count)
         alone = len(tags) == len(self.ends) and bool((tags == np.arange(len(tags))).all())

@@ -29,8 +29,8 @@ class EmbeddingModel(ABC):
     """Base of the models that train on a stream of words under gensim's names.
 
     A model says which settings it saves (``_SETTINGS``), which matrices it trains and under which names they are
-    saved (``_MATRICES``, ``_matrix_rows``), which of them begin random (``_DRAWN``), and brings a kernel (``_kernel``). It calls ``_set_common`` first in its
-    constructor and ``_fit`` last.
+    saved (``_MATRICES``, ``_matrix_rows``), which of them begin random (``_DRAWN``), and brings a kernel (``_kernel``).
+    It calls ``_set_common`` first in its constructor and ``_fit`` last.
 
     Attributes:
         wv: the words and their vectors.

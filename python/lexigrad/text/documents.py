@@ -59,7 +59,10 @@ class Documents:
         """All tags: the ints by size, then the strings by first appearance."""
         if self.numbered:
             return list(range(len(self)))
-        return [*sorted(tag for tag in self._index if isinstance(tag, int)), *(t for t in self._index if type(t) is str)]
+        return [
+            *sorted(tag for tag in self._index if isinstance(tag, int)),
+            *(t for t in self._index if type(t) is str),
+        ]
 
     def rows(self, index: dict[Tag, int]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
         """The rows of each document's tags, and where each document's begin; tags without a row are left out.
