@@ -22,7 +22,7 @@ std::int64_t spread(std::int64_t task, std::int64_t tasks, std::int64_t lanes) {
 
 }  // namespace
 
-void Workspaces::Delete::operator()(void* p) const { ::operator delete (p, std::align_val_t{kAlignment}); }
+void Workspaces::Delete::operator()(void* p) const { ::operator delete(p, std::align_val_t{kAlignment}); }
 
 Workspaces::Workspaces(std::size_t bytes, std::int64_t workers)
     : bytes_(bytes), workspaces_(static_cast<std::size_t>(workers)) {}
@@ -30,7 +30,7 @@ Workspaces::Workspaces(std::size_t bytes, std::int64_t workers)
 void* Workspaces::of(int worker) {
   auto& workspace = workspaces_[static_cast<std::size_t>(worker)];
   if (!workspace) {
-    workspace.reset(::operator new (std::max(bytes_, kAlignment), std::align_val_t{kAlignment}));
+    workspace.reset(::operator new(std::max(bytes_, kAlignment), std::align_val_t{kAlignment}));
     std::memset(workspace.get(), 0, bytes_);
   }
   return workspace.get();

@@ -61,15 +61,9 @@ constexpr ScoreBlock score_blocks_of_columns[kBlockRows] = {score_block<1, C>, s
 
 INLINE ScoreBlock score_block_for(int rows, int columns) {
   static constexpr const ScoreBlock* blocks[kBlockColumns] = {
-    score_blocks_of_columns<1>,
-    score_blocks_of_columns<2>,
-    score_blocks_of_columns<3>,
-    score_blocks_of_columns<4>,
+      score_blocks_of_columns<1>, score_blocks_of_columns<2>, score_blocks_of_columns<3>, score_blocks_of_columns<4>,
 #if defined(__AVX512F__) || defined(__aarch64__)
-    score_blocks_of_columns<5>,
-    score_blocks_of_columns<6>,
-    score_blocks_of_columns<7>,
-    score_blocks_of_columns<8>,
+      score_blocks_of_columns<5>, score_blocks_of_columns<6>, score_blocks_of_columns<7>, score_blocks_of_columns<8>,
 #endif
   };
   return blocks[columns - 1][rows - 1];
