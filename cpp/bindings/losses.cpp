@@ -1,4 +1,4 @@
-// Softmax, cross-entropy, CTC and attention: check, release the GIL, split over rows, return.
+// Softmax, cross-entropy, CTC, CRF and attention: check, release the GIL, split over rows, return.
 #include <pybind11/stl.h>
 
 #include <algorithm>
@@ -163,6 +163,18 @@ void check_labels(const std::int64_t* targets, const std::int64_t* offsets, cons
   }
 }
 
+// Runs a kernel on all samples of a batch, without the GIL.
+template <typename Arguments>
+void run_samples(const Arguments& a, std::int64_t (*workspace)(const Arguments&, std::int64_t),
+                 void (*kernel)(const Arguments&, std::int64_t, float*)) {
+  py::gil_scoped_release nogil;
+  std::int64_t floats = 0;
+  for (std::int64_t b = 0; b < a.B; ++b) floats = std::max(floats, workspace(a, b));
+  const int threads = static_cast<int>(std::min<std::int64_t>(num_threads(), std::max<std::int64_t>(a.B, 1)));
+  const Workspaces workspaces(floats, threads);
+  parallel_for(a.B, threads, [&](std::int64_t b, int worker) { kernel(a, b, workspaces[worker]); });
+}
+
 // (losses (B) float64, gradient of their sum (T, B, V) or None)
 py::tuple ctc(const py::array& x, const py::array& targets, const py::array& target_offsets, const py::array& lengths,
               std::int64_t blank, bool normalise, bool with_gradient) {
@@ -187,15 +199,74 @@ py::tuple ctc(const py::array& x, const py::array& targets, const py::array& tar
     a.gradient = array.mutable_data();
     gradient = array;
   }
-  {
-    py::gil_scoped_release nogil;
-    std::int64_t floats = 0;
-    for (std::int64_t b = 0; b < B; ++b) floats = std::max(floats, kernels().ctc_workspace(a, b));
-    const int threads = static_cast<int>(std::min<std::int64_t>(num_threads(), std::max<std::int64_t>(B, 1)));
-    const Workspaces workspaces(floats, threads);
-    parallel_for(B, threads, [&](std::int64_t b, int worker) { kernels().ctc(a, b, workspaces[worker]); });
-  }
+  run_samples(a, kernels().ctc_workspace, kernels().ctc);
   return py::make_tuple(losses, gradient);
+}
+
+// A field of B samples, with all but its outputs.
+Crf crf_of(const py::array& emissions, const py::array& lengths, const py::array& transitions, const py::array& start,
+           const py::array& end) {
+  Crf a{};
+  const auto [T, B, K] = shape<3>(emissions, "emissions");
+  if (K < 1) throw std::invalid_argument("emissions must be of one tag at least");
+  a.emissions = in<float, 3>(emissions, "emissions", {T, B, K});
+  a.T = T;
+  a.B = B;
+  a.K = K;
+  a.lengths = in<std::int64_t, 1>(lengths, "lengths", {B});
+  for (std::int64_t b = 0; b < B; ++b) {
+    if (a.lengths[b] < 0 || a.lengths[b] > T) {
+      throw std::invalid_argument("lengths must be in [0, " + std::to_string(T) + "], but lengths[" +
+                                  std::to_string(b) + "] is " + std::to_string(a.lengths[b]));
+    }
+  }
+  a.transitions = in<float, 2>(transitions, "transitions", {K, K});
+  a.start = in<float, 1>(start, "start_transitions", {K});
+  a.end = in<float, 1>(end, "end_transitions", {K});
+  return a;
+}
+
+// (losses (B) float64, gradients of their sum with respect to emissions (T, B, K), and each sample's with respect to
+// transitions (B, K, K), start and end (B, K); or None). Without tags the losses are log Z.
+py::tuple crf(const py::array& emissions, const std::optional<py::array>& tags, const py::array& lengths,
+              const py::array& transitions, const py::array& start, const py::array& end, bool with_gradient) {
+  Crf a = crf_of(emissions, lengths, transitions, start, end);
+  if (tags) a.tags = in<std::int64_t, 2>(*tags, "tags", {a.T, a.B});
+  for (std::int64_t b = 0; tags && b < a.B; ++b) {
+    for (std::int64_t t = 0; t < a.lengths[b]; ++t) {
+      const std::int64_t tag = a.tags[t * a.B + b];
+      if (tag < 0 || tag >= a.K) {
+        throw std::invalid_argument("tags must be in [0, " + std::to_string(a.K) + "), but there is a " +
+                                    std::to_string(tag));
+      }
+    }
+  }
+  py::array_t<double> losses(a.B);
+  a.losses = losses.mutable_data();
+  py::object gradients = py::none();
+  if (with_gradient) {
+    auto demissions = output_array({a.T, a.B, a.K}), dtransitions = output_array({a.B, a.K, a.K});
+    auto dstart = output_array({a.B, a.K}), dend = output_array({a.B, a.K});
+    a.demissions = demissions.mutable_data();
+    a.dtransitions = dtransitions.mutable_data();
+    a.dstart = dstart.mutable_data();
+    a.dend = dend.mutable_data();
+    gradients = py::make_tuple(demissions, dtransitions, dstart, dend);
+  }
+  run_samples(a, kernels().crf_workspace, kernels().crf);
+  return py::make_tuple(losses, gradients);
+}
+
+// (best tags (T, B), -1 past the lengths; their scores (B) float64)
+py::tuple crf_decode(const py::array& emissions, const py::array& lengths, const py::array& transitions,
+                     const py::array& start, const py::array& end) {
+  Crf a = crf_of(emissions, lengths, transitions, start, end);
+  py::array_t<double> best(a.B);
+  py::array_t<std::int64_t> path({a.T, a.B});
+  a.losses = best.mutable_data();
+  a.path = path.mutable_data();
+  run_samples(a, kernels().crf_workspace, kernels().crf_decode);
+  return py::make_tuple(path, best);
 }
 
 // Threads for B batch rows of so many products: none to help where there is little to do.
@@ -357,6 +428,9 @@ void bind_losses(py::module_& m) {
   m.def("scale_rows", &scale_rows, arg("matrix"), arg("factors"));
   m.def("ctc", &ctc, arg("x"), arg("targets"), arg("target_offsets"), arg("input_lengths"), arg("blank"),
         arg("normalise"), arg("with_gradient"));
+  m.def("crf", &crf, arg("emissions"), arg("tags"), arg("lengths"), arg("transitions"), arg("start"), arg("end"),
+        arg("with_gradient"));
+  m.def("crf_decode", &crf_decode, arg("emissions"), arg("lengths"), arg("transitions"), arg("start"), arg("end"));
   m.def("attention_forward", &attention_forward, arg("query"), arg("keys"), arg("values"), arg("mask"));
   m.def("attend_forward", &attend_forward, arg("scores"), arg("values"), arg("mask"));
   m.def("attention_backward", &attention_backward, arg("dcontext"), arg("dweights"), arg("weights"), arg("query"),

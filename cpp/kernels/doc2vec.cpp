@@ -56,26 +56,28 @@ void train_tags(const Doc2Vec& a, const GroupTags& tags, const Group& group, flo
                 TrainingTotals& totals) {
   const int most = most_predictions(a.words.outputs);
   const Predictors documents{a.rows, a.lock};
-  int predictions = 0;
-  w.in.count = 0;
+  IdSet found{w.in_ids};
+  w.in.predictions = 0;
+  const auto train_found = [&] {
+    w.in.count = found.count;
+    if (found.count > 0) train_rows(a.words, documents, group, alpha, w, totals);
+    found = {w.in_ids};
+    w.in.predictions = 0;
+  };
   for (int c = 0; c < group.count; ++c) {
     for (std::int64_t t = 0; t < tags.of[c].count; ++t) {
       const std::int32_t tag = tags.of[c].rows[t];
-      int m = place_of(tag, w.in_ids, w.in.count);
-      if (predictions == most || m == kMostRows) {
-        train_rows(a.words, documents, group, alpha, w, totals);
-        w.in.count = predictions = m = 0;
-      }
-      if (m == w.in.count) {
-        w.in_ids[m] = tag;
+      if (w.in.predictions == most || found.place_of(tag) == kMostRows) train_found();
+      const int m = found.place_of(tag);
+      if (m == found.count) {
+        found.add(tag);
         for (int d = 0; d < kShared; ++d) w.in.times[m][d] = 0;
-        ++w.in.count;
       }
       w.in.times[m][c] += 1;
-      ++predictions;
+      ++w.in.predictions;
     }
   }
-  if (w.in.count > 0) train_rows(a.words, documents, group, alpha, w, totals);
+  train_found();
 }
 
 INLINE int gather_tags(const Doc2Vec& a, const Tags& tags, const Workspace& w) {
@@ -132,6 +134,7 @@ void train_places(const Doc2Vec& a, const Words& words, const GroupTags& tags, c
     for (int d = 0; d < kShared; ++d) w.in.times[m][d] = d == c;
   }
   if (w.in.count == 0) return;
+  w.in.predictions = w.in.count;
   train_outputs(a.words, group, w.in, static_cast<std::size_t>(a.places_size), alpha, w, totals);
   for (int m = 0; m < w.in.count; ++m) {
     const Context context = gather_places(a, words, tags.of[centres[m]], group.centres[centres[m]], w);

@@ -176,6 +176,23 @@ struct Ctc {
   float* gradient;  // (T, B, V) of the losses' sum, or null; zero past a sample's length and for infinite losses
 };
 
+// A linear-chain conditional random field over K tags. A batch's sample b has lengths[b] frames.
+struct Crf {
+  const float* emissions;  // (T, B, K) scores of the tags in each frame
+  std::int64_t T, B, K;
+  const std::int64_t* lengths;  // (B)
+  const float* transitions;     // (K, K) scores from a row's tag to a column's
+  const float* start;           // (K)
+  const float* end;             // (K)
+  const std::int64_t* tags;     // (T, B), or null
+  double* losses;               // (B) log Z less the tags' score, or log Z without tags; decoding: the best score
+  float* demissions;            // (T, B, K) of the losses' sum, or null, as the other gradients; zero past the lengths
+  float* dtransitions;          // (B, K, K) each sample's share
+  float* dstart;                // (B, K) likewise
+  float* dend;                  // (B, K) likewise
+  std::int64_t* path;           // (T, B) decoding: the best tags, -1 past the lengths
+};
+
 // Attention of T queries over S positions: weights = softmax over positions of the scores, context = their weighted
 // sum of the values.
 struct Attention {
@@ -354,6 +371,9 @@ struct Kernels {
   // Sample b of the batch.
   std::int64_t (*ctc_workspace)(const Ctc&, std::int64_t b);  // floats that it needs
   void (*ctc)(const Ctc&, std::int64_t b, float* workspace);
+  std::int64_t (*crf_workspace)(const Crf&, std::int64_t b);
+  void (*crf)(const Crf&, std::int64_t b, float* workspace);
+  void (*crf_decode)(const Crf&, std::int64_t b, float* workspace);
   // Row b of the batch. Where keys are null the weights hold the scores on entry.
   void (*attention_forward)(const Attention&, std::int64_t b);
   void (*attention_backward)(const AttentionBackward&, std::int64_t b);

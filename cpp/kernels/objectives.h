@@ -48,10 +48,11 @@ INLINE int most_predictions(const Outputs& o) {
 
 // The input side of a step.
 struct Inputs {
-  int count;                // M
-  const float** a;          // the rows, each once
-  float** step;             // where each row's gradient step is added: the row itself, or a row of its own
-  float (*times)[kShared];  // how often each row predicts each of the step's centres
+  int count;                 // M
+  std::int64_t predictions;  // the sum of their times
+  const float** a;           // the rows, each once
+  float** step;              // where each row's gradient step is added: the row itself, or a row of its own
+  float (*times)[kShared];   // how often each row predicts each of the step's centres
 };
 
 // The vectors of the Huffman tree's inner nodes. Every path begins at the top of the tree, so where several workers
@@ -210,36 +211,50 @@ INLINE void draw_negative_samples(const Outputs& o, Stream& random, NegativeSamp
   }
 }
 
-// The place of an id among the first `count`, or `count`.
-INLINE int place_of(std::int32_t id, const std::int32_t* ids, int count) {
-  int k = 0;
-  while (k < count && ids[k] != id) ++k;
-  return k;
-}
+// A few different ids. Most are new when they come: a bit for each tells so at once.
+struct IdSet {
+  std::int32_t* ids;
+  int count = 0;
+  std::uint64_t seen = 0;
+
+  // The place of an id, or `count`.
+  INLINE int place_of(std::int32_t id) const {
+    if (!(seen & bit(id))) return count;
+    int place = 0;
+    while (place < count && ids[place] != id) ++place;
+    return place;
+  }
+  INLINE void add(std::int32_t id) {
+    ids[count++] = id;
+    seen |= bit(id);
+  }
+
+ private:
+  INLINE static std::uint64_t bit(std::int32_t id) { return std::uint64_t{1} << (static_cast<std::uint32_t>(id) % 64); }
+};
 
 // Looks the draws up in the alias table; a draw of a word to predict is dropped, as word2vec does.
 INLINE void find_negative_samples(const Outputs& o, const std::int32_t* words, int centres, NegativeSamples& s) {
-  s.count = 0;
+  IdSet found{s.ids};
   for (int c = 0; c < centres; ++c) {
-    s.positive[c] = place_of(words[c], s.ids, s.count);
-    s.ids[s.positive[c]] = words[c];
-    s.count += s.positive[c] == s.count;
+    s.positive[c] = found.place_of(words[c]);
+    if (s.positive[c] == found.count) found.add(words[c]);
   }
-  s.positives = s.count;
+  s.positives = found.count;
   for (int n = 0; n < o.negative; ++n) {
     const std::uint32_t column = alias_column(o, s.draws[n]);
     const AliasEntry entry = o.alias[column];
     const bool stays = static_cast<std::uint32_t>(s.draws[n]) <= entry.threshold;
     const std::int32_t id = stays ? static_cast<std::int32_t>(column) : entry.alias;
-    const int k = place_of(id, s.ids, s.count);
-    if (k == s.count) {
-      s.ids[k] = id;
+    const int k = found.place_of(id);
+    if (k == found.count) {
+      found.add(id);
       s.times[k] = 1;
-      ++s.count;
     } else if (k >= s.positives) {
       s.times[k] += 1;
     }
   }
+  s.count = found.count;
 }
 
 INLINE void train_negative_sampling(const Outputs& o, const NegativeSamples& samples, int centres, const Inputs& in,

@@ -8,6 +8,7 @@ namespace lexigrad::LEXIGRAD_ISA {
 
 void fill_attention(Kernels&);
 void fill_clip(Kernels&);
+void fill_crf(Kernels&);
 void fill_ctc(Kernels&);
 void fill_doc2vec(Kernels&);
 void fill_optimizers(Kernels&);
@@ -24,6 +25,7 @@ void fill(Kernels& table) {
   table.width = W;
   fill_attention(table);
   fill_clip(table);
+  fill_crf(table);
   fill_ctc(table);
   fill_doc2vec(table);
   fill_optimizers(table);

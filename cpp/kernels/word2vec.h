@@ -161,18 +161,16 @@ inline void train_outputs(const Word2Vec& a, const Group& group, const Inputs& i
   if (a.outputs.negative > 0) {
     train_negative_sampling(a.outputs, group.samples, group.count, in, size, alpha, a.compute_loss, w.step, totals);
   }
-  for (int m = 0; m < in.count; ++m) {
-    for (int c = 0; c < group.count; ++c) totals.predictions += static_cast<std::int64_t>(in.times[m][c]);
-  }
+  totals.predictions += in.predictions;
 }
 
 // The words of the windows from `at` on, each once, as many as one step takes; returns where the next step begins.
 INLINE std::int64_t gather_inputs(const Word2Vec& a, const Words& words, const Group& group, std::int64_t at,
                                   std::int64_t high, Workspace& w) {
   Inputs& in = w.in;
-  in.count = 0;
+  IdSet found{w.in_ids};
+  in.predictions = 0;
   const int most = most_predictions(a.outputs);
-  int predictions = 0;
   for (; at < high; ++at) {
     float times[kShared] = {};
     int predicts = 0;
@@ -183,17 +181,18 @@ INLINE std::int64_t gather_inputs(const Word2Vec& a, const Words& words, const G
       predicts += within;
     }
     if (predicts == 0) continue;
-    if (predictions + kShared > most) break;
-    const int m = place_of(words.ids[at], w.in_ids, in.count);
+    if (in.predictions + kShared > most) break;
+    const int m = found.place_of(words.ids[at]);
     if (m == kMostRows) break;
-    if (m == in.count) {
-      w.in_ids[m] = words.ids[at];
-      for (int c = 0; c < kShared; ++c) in.times[m][c] = 0;
-      ++in.count;
+    if (m == found.count) {
+      found.add(words.ids[at]);
+      for (int c = 0; c < kShared; ++c) in.times[m][c] = times[c];
+    } else {
+      for (int c = 0; c < kShared; ++c) in.times[m][c] += times[c];
     }
-    for (int c = 0; c < kShared; ++c) in.times[m][c] += times[c];
-    predictions += predicts;
+    in.predictions += predicts;
   }
+  in.count = found.count;
   return at;
 }
 
@@ -270,6 +269,7 @@ INLINE void train_means(const Word2Vec& a, const Group& group, float alpha, Work
     for (int d = 0; d < kShared; ++d) w.in.times[m][d] = d == c;
   }
   if (w.in.count == 0) return;
+  w.in.predictions = w.in.count;
   train_outputs(a, group, w.in, static_cast<std::size_t>(a.padded_size), alpha, w, totals);
   for (int m = 0; m < w.in.count; ++m) {
     const Context context = gather(centres[m]);

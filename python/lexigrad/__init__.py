@@ -1,6 +1,6 @@
 """lexigrad: word embeddings and recurrent networks on ordinary CPUs."""
 
-from lexigrad import diagnostics, models, nn, optim
+from lexigrad import diagnostics, models, nn, onnx, optim
 from lexigrad._core import num_threads, set_num_threads
 from lexigrad.embed.callbacks import CallbackAny2Vec, StopTraining, TrainingInterrupted
 from lexigrad.embed.doc2vec import Doc2Vec
@@ -33,6 +33,7 @@ __all__ = [
     "nn",
     "no_grad",
     "num_threads",
+    "onnx",
     "optim",
     "set_num_threads",
 ]

@@ -230,6 +230,18 @@ def ctc(
     normalise: bool,
     with_gradient: bool,
 ) -> tuple[NDArray[np.float64], _Floats | None]: ...
+def crf(
+    emissions: _Floats,
+    tags: _Longs | None,
+    lengths: _Longs,
+    transitions: _Floats,
+    start: _Floats,
+    end: _Floats,
+    with_gradient: bool,
+) -> tuple[NDArray[np.float64], tuple[_Floats, _Floats, _Floats, _Floats] | None]: ...
+def crf_decode(
+    emissions: _Floats, lengths: _Longs, transitions: _Floats, start: _Floats, end: _Floats
+) -> tuple[_Longs, NDArray[np.float64]]: ...
 def attention_forward(
     query: _Floats, keys: _Floats, values: _Floats, mask: NDArray[np.bool_] | None
 ) -> tuple[_Floats, _Floats]: ...

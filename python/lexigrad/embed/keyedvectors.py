@@ -809,19 +809,20 @@ class KeyedVectors:
     @classmethod
     def _from_words(cls, words: Sequence[str], vectors: Array, counts: Array | None) -> Self:
         """Of a word that comes twice the first vector is kept."""
-        first: dict[str, int] = {}
-        for i, word in enumerate(words):
-            first.setdefault(word, i)
-        if len(first) < len(words):
+        places = dict(zip(words, range(len(words)), strict=True))
+        if len(places) < len(words):
             logger.warning(
-                "%d words came more than once: only the first vector of each is kept", len(words) - len(first)
+                "%d words came more than once: only the first vector of each is kept", len(words) - len(places)
             )
-            rows = list(first.values())
+            first = dict(zip(reversed(words), range(len(words) - 1, -1, -1), strict=True))
+            rows = sorted(first.values())
             vectors, counts = vectors[rows], None if counts is None else counts[rows]
+            words = [words[row] for row in rows]
+            places = dict(zip(words, range(len(words)), strict=True))
         result = cls(vectors.shape[1], dtype=vectors.dtype)
-        result.index_to_key = list(first)
-        result.key_to_index = {word: i for i, word in enumerate(first)}
-        result.next_index = len(first)
+        result.index_to_key = list(words)
+        result.key_to_index = places
+        result.next_index = len(places)
         result.vectors = vectors
         if counts is not None:
             result.expandos["count"] = np.asarray(counts, np.int64)

@@ -1,7 +1,19 @@
 """Complete models: data in, training, files, answers out."""
 
+from lexigrad.models.classifier import SequenceClassifier
 from lexigrad.models.decode import Sampler
 from lexigrad.models.language_model import PRESETS, Evaluation, LanguageModel
+from lexigrad.models.tagger import SequenceTagger
 from lexigrad.models.trainer import Callback, History, Training
 
-__all__ = ["PRESETS", "Callback", "Evaluation", "History", "LanguageModel", "Sampler", "Training"]
+__all__ = [
+    "PRESETS",
+    "Callback",
+    "Evaluation",
+    "History",
+    "LanguageModel",
+    "Sampler",
+    "SequenceClassifier",
+    "SequenceTagger",
+    "Training",
+]

@@ -38,6 +38,25 @@ class Model(ABC):
         self._trainer: Trainer | None = None  # of an unfinished run
         self._snapshot: Snapshot | None = None  # of an unfinished run that a file held
 
+    # Settings, as scikit-learn's estimators have them
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The settings, by the names of the constructor's arguments."""
+        return {name: getattr(self, name) for name in self._SETTINGS}
+
+    def set_params(self, **params: Any) -> Self:
+        """Change settings; what was learnt is forgotten.
+
+        Raises:
+            ValueError: there is no such setting, or a value is out of range.
+        """
+        unknown = [name for name in params if name not in self._SETTINGS]
+        if unknown:
+            raise ValueError(f"there is no setting {unknown[0]!r}: there are {', '.join(self._SETTINGS)}")
+        if params:
+            self.__dict__ = type(self)(**{**self.get_params(), **params}).__dict__
+        return self
+
     # What a model brings
 
     @abstractmethod

@@ -4,6 +4,7 @@ from lexigrad.nn import functional, init
 from lexigrad.nn.activation import Identity, ReLU, Sigmoid, Tanh
 from lexigrad.nn.attention import Attention
 from lexigrad.nn.container import ModuleList, Sequential
+from lexigrad.nn.crf import CRF
 from lexigrad.nn.dropout import Dropout, VariationalDropout
 from lexigrad.nn.embedding import Embedding
 from lexigrad.nn.linear import Linear
@@ -22,6 +23,7 @@ from lexigrad.nn.normalization import LayerNorm
 from lexigrad.nn.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 
 __all__ = [
+    "CRF",
     "GRU",
     "LSTM",
     "RNN",

@@ -1,0 +1,96 @@
+"""How right answers are: accuracy of tags, F1 of spans, error rates of words and characters."""
+
+from collections.abc import Hashable, Iterable, Sequence
+from typing import NamedTuple
+
+
+class Scores(NamedTuple):
+    """Precision, recall and their harmonic mean, between 0 and 1; 0 where there is nothing to divide by."""
+
+    precision: float
+    recall: float
+    f1: float
+
+
+def accuracy(expected: Sequence[Sequence[Hashable]], found: Sequence[Sequence[Hashable]]) -> float:
+    """The share of tags that are right, over all sentences; 1 where there are none.
+
+    Raises:
+        ValueError: there are not as many sentences, or a sentence has not as many tags.
+    """
+    _check_aligned(expected, found)
+    right = sum(a == b for one, other in zip(expected, found, strict=True) for a, b in zip(one, other, strict=True))
+    total = sum(map(len, expected))
+    return right / total if total else 1.0
+
+
+def spans(tags: Sequence[str]) -> set[tuple[str, int, int]]:
+    """The spans of BIO tags: (type, begin, end), as conlleval finds them.
+
+    A span begins with "B-type", or with "I-type" after anything but a span of that type, and goes on with "I-type".
+    """
+    found, kind, begin = set(), "", 0
+    for place, tag in enumerate([*tags, "O"]):
+        prefix, _, name = tag.partition("-")
+        if kind and not (prefix == "I" and name == kind):
+            found.add((kind, begin, place))
+            kind = ""
+        if prefix in ("B", "I") and name and not kind:
+            kind, begin = name, place
+    return found
+
+
+def span_scores(expected: Sequence[Sequence[str]], found: Sequence[Sequence[str]]) -> Scores:
+    """Precision, recall and F1 of spans in BIO tags; a span is right if its type and both ends are.
+
+    Raises:
+        ValueError: as of :func:`accuracy`.
+    """
+    _check_aligned(expected, found)
+    right = wanted = given = 0
+    for one, other in zip(expected, found, strict=True):
+        a, b = spans(one), spans(other)
+        right, wanted, given = right + len(a & b), wanted + len(a), given + len(b)
+    precision, recall = right / max(1, given), right / max(1, wanted)
+    return Scores(precision, recall, 2 * right / max(1, given + wanted))
+
+
+def edit_distance(expected: Sequence[Hashable], found: Sequence[Hashable]) -> int:
+    """The fewest insertions, deletions and substitutions that make one of the other (Levenshtein 1966)."""
+    row = list(range(len(found) + 1))
+    for i, a in enumerate(expected, 1):
+        diagonal, row[0] = row[0], i
+        for j, b in enumerate(found, 1):
+            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (a != b))
+    return row[-1]
+
+
+def word_error_rate(expected: Iterable[str], found: Iterable[str]) -> float:
+    """Edits of words over the number of words expected, over all texts; words stand between white space.
+
+    Raises:
+        ValueError: there are not as many texts, or no words are expected.
+    """
+    return _error_rate([text.split() for text in expected], [text.split() for text in found])
+
+
+def char_error_rate(expected: Iterable[str], found: Iterable[str]) -> float:
+    """The same of characters."""
+    return _error_rate(list(expected), list(found))
+
+
+def _error_rate(expected: Sequence[Sequence[Hashable]], found: Sequence[Sequence[Hashable]]) -> float:
+    if len(expected) != len(found):
+        raise ValueError(f"{len(expected)} texts are expected, but {len(found)} given")
+    total = sum(map(len, expected))
+    if total == 0:
+        raise ValueError("nothing is expected: there is no error rate")
+    return sum(edit_distance(a, b) for a, b in zip(expected, found, strict=True)) / total
+
+
+def _check_aligned(expected: Sequence[Sequence[Hashable]], found: Sequence[Sequence[Hashable]]) -> None:
+    if len(expected) != len(found):
+        raise ValueError(f"{len(expected)} sentences are expected, but {len(found)} given")
+    for place, (one, other) in enumerate(zip(expected, found, strict=True)):
+        if len(one) != len(other):
+            raise ValueError(f"sentence {place} has {len(one)} tags, but {len(other)} are given")
