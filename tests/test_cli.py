@@ -85,7 +85,16 @@ def test_version_and_help() -> None:
         "eval lm",
         "convert",
     ]
-    commands += ["phrases", "plot", "bench", "demo", "diagnose", "diagnose gradient-flow", "diagnose clipping"]
+    commands += [
+        "train doc2vec",
+        "phrases",
+        "plot",
+        "bench",
+        "demo",
+        "diagnose",
+        "diagnose gradient-flow",
+        "diagnose clipping",
+    ]
     for command in commands:
         shown = run(*command.split(), "--help")
         assert shown.returncode == 0
