@@ -93,6 +93,21 @@ struct Doc2Vec {
   std::int64_t places_size;  // and of all places, rounded up to `width` floats
 };
 
+// AdaGram on a stream of word ids: every word has up to `prototypes` senses, with a vector each.
+struct AdaGram {
+  Corpus corpus;
+  float* input;  // (vocabulary * prototypes, stride) the senses' vectors; rows 64-byte aligned and zero past their size
+  std::int64_t stride;
+  std::int64_t padded_size;
+  float* occurrences;          // (vocabulary, prototypes) how many of a word's occurrences are in each sense
+  const std::int64_t* counts;  // (vocabulary)
+  int prototypes;
+  float alpha, d;         // stick k is broken at Beta(1 - d, alpha + k d)
+  float sense_threshold;  // senses of a smaller probability take no step
+  Outputs outputs;        // hierarchical softmax
+  bool compute_loss, several_workers;
+};
+
 // Euclidean lengths: out[i] = |rows[i]|, for i in [begin, end); no overflow nor underflow on the way.
 struct RowNorms {
   const float* rows;  // (n, size), `stride` floats from row to row
@@ -359,6 +374,8 @@ struct Kernels {
   std::size_t (*doc2vec_workspace)(const Doc2Vec&);
   void (*doc2vec)(const Doc2Vec&, std::int64_t begin, std::int64_t end, float alpha, void* workspace,
                   TrainingTotals& totals);
+  std::size_t (*adagram_workspace)(const AdaGram&);
+  void (*adagram)(const AdaGram&, std::int64_t begin, std::int64_t end, float alpha, void* workspace, TrainingTotals&);
   void (*row_norms)(const RowNorms&, std::int64_t begin, std::int64_t end);
   void (*quantise_rows)(const QuantiseRows&, std::int64_t begin, std::int64_t end);
   void (*screen)(const Screen&, std::int64_t begin, std::int64_t end);

@@ -6,6 +6,7 @@
 
 namespace lexigrad::LEXIGRAD_ISA {
 
+void fill_adagram(Kernels&);
 void fill_attention(Kernels&);
 void fill_clip(Kernels&);
 void fill_crf(Kernels&);
@@ -23,6 +24,7 @@ void fill_word2vec(Kernels&);
 void fill(Kernels& table) {
   table.isa = LEXIGRAD_TEXT(LEXIGRAD_ISA);
   table.width = W;
+  fill_adagram(table);
   fill_attention(table);
   fill_clip(table);
   fill_crf(table);

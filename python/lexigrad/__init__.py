@@ -2,6 +2,7 @@
 
 from lexigrad import diagnostics, models, nn, onnx, optim
 from lexigrad._core import num_threads, set_num_threads
+from lexigrad.embed.adagram import AdaGram
 from lexigrad.embed.callbacks import CallbackAny2Vec, StopTraining, TrainingInterrupted
 from lexigrad.embed.doc2vec import Doc2Vec
 from lexigrad.embed.keyedvectors import KeyedVectors
@@ -14,6 +15,7 @@ from lexigrad.text.phrases import FrozenPhrases, Phrases
 __version__ = "0.1.0"
 
 __all__ = [
+    "AdaGram",
     "CallbackAny2Vec",
     "Doc2Vec",
     "FrozenPhrases",

@@ -150,6 +150,31 @@ def word2vec_train(
     mean: bool,
     compute_loss: bool,
 ) -> dict[str, float]: ...
+def adagram_train(
+    tokens: NDArray[np.int32],
+    *,
+    begin: int,
+    end: int,
+    block: int,
+    threads: int,
+    alpha: float,
+    alpha_step: float,
+    min_alpha: float,
+    key: int,
+    vector_size: int,
+    input: NDArray[np.float32],
+    nodes: NDArray[np.float32],
+    occurrences: NDArray[np.float32],
+    counts: NDArray[np.int64],
+    keep: NDArray[np.uint32] | None,
+    tree: tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]],
+    window: int,
+    shrink_windows: bool,
+    concentration: float,
+    discount: float,
+    sense_threshold: float,
+    compute_loss: bool,
+) -> dict[str, float]: ...
 
 class Doc2VecTrainer:
     def __init__(

@@ -54,3 +54,9 @@ def draw_rows(matrix: Matrix, seed: int, first: int = 0) -> None:
         block /= size
         fresh = max(first - begin, 0)
         matrix[begin + fresh : begin + len(block)] = block[fresh:]
+
+
+def unit_rows(rows: Matrix) -> Matrix:
+    """The rows scaled to length 1, as a new array; rows of zeros stay."""
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.where(lengths > 0, lengths, 1), np.float32)

@@ -117,11 +117,12 @@ class EmbeddingModel(ABC):
         with stream:
             self._take_vocabulary(vocabulary)
             del vocabulary
-            self._start_run(stream, self.epochs, self.alpha, self.min_alpha, 1.0)
+            self._start_run(stream, self.epochs, *self._rates(), 1.0)
             self._train(stream, tuple(callbacks), progress, checkpoint, checkpoint_seconds)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({len(self.wv)} words, vector_size={self.vector_size}, alpha={self.alpha})"
+        rate, _ = self._rates()
+        return f"{type(self).__name__}({len(self.wv)} words, vector_size={self.vector_size}, alpha={rate})"
 
     # What a model brings
 
@@ -132,6 +133,10 @@ class EmbeddingModel(ABC):
     @abstractmethod
     def _matrix_rows(self, words: int) -> dict[str, int]:
         """Rows of each of ``_MATRICES`` for so many words."""
+
+    def _rates(self) -> tuple[float, float]:
+        """The learning rates at the beginning and the end of a run."""
+        return self.alpha, self.min_alpha
 
     def _matrix_size(self, name: str) -> int:
         """Floats in a row of one of ``_MATRICES``."""
@@ -187,7 +192,7 @@ class EmbeddingModel(ABC):
 
     def _take_counts(self, counts: WordCounts, updating: bool, trim_rule: TrimRule | None) -> None:
         if not updating:
-            self._take_vocabulary(select(counts, **self._limits(trim_rule)))
+            self._take_vocabulary(self._select(counts, trim_rule))
         elif len(self.wv) == 0:
             raise RuntimeError("there is no vocabulary to update yet: call build_vocab without update=True first")
         else:
@@ -204,6 +209,10 @@ class EmbeddingModel(ABC):
 
     def _limits(self, trim_rule: TrimRule | None) -> dict[str, Any]:
         return {"min_count": self.min_count, "max_final_vocab": self.max_final_vocab, "trim_rule": trim_rule}
+
+    def _select(self, counts: WordCounts, trim_rule: TrimRule | None) -> Vocabulary:
+        """The words that get a vector."""
+        return select(counts, **self._limits(trim_rule))
 
     def _vocabulary(self) -> Vocabulary:
         return Vocabulary(self.wv.index_to_key, self.wv.expandos["count"])
@@ -252,11 +261,11 @@ class EmbeddingModel(ABC):
         What the pass needed is freed on return, so that its tables and the matrices are not there at the same time.
         """
         if self.max_vocab_size is not None:
-            vocabulary = select(self._count(corpus, trim_rule, progress), **self._limits(trim_rule))
+            vocabulary = self._select(self._count(corpus, trim_rule, progress), trim_rule)
             return vocabulary, encode(corpus, vocabulary, workers=self.workers, every_end=self._EVERY_END)
         report = vocabulary_progress(progress)
         with scan(corpus, workers=self.workers, every_end=self._EVERY_END, on_progress=report) as scanned:
-            vocabulary = select(scanned.counts, **self._limits(trim_rule))
+            vocabulary = self._select(scanned.counts, trim_rule)
             return vocabulary, scanned.finish(vocabulary)
 
     # Training
@@ -287,7 +296,7 @@ class EmbeddingModel(ABC):
             total_examples, total_words: the sentences or words of one epoch that the learning rate's schedule
                 reckons with; default: those of the corpus.
             epochs: passes; default ``model.epochs``.
-            start_alpha, end_alpha: learning rates of this call; default ``model.alpha`` and ``model.min_alpha``.
+            start_alpha, end_alpha: learning rates of this call; default those of the constructor.
             compute_loss: default ``model.compute_loss``.
             callbacks, progress, checkpoint, checkpoint_seconds: as in the constructor.
             word_count, queue_factor, report_delay: taken so that gensim code runs; without effect.
@@ -307,8 +316,9 @@ class EmbeddingModel(ABC):
         if compute_loss is not None:
             self.compute_loss = bool(compute_loss)
         passes = whole("epochs", self.epochs if epochs is None else epochs, 1)
-        first = self.alpha if start_alpha is None else float(start_alpha)
-        last = self.min_alpha if end_alpha is None else float(end_alpha)
+        first, last = self._rates()
+        first = first if start_alpha is None else float(start_alpha)
+        last = last if end_alpha is None else float(end_alpha)
         check_rates(first, last)
         with self._encode(source, progress) as stream:
             scale = 1.0
@@ -435,9 +445,10 @@ class EmbeddingModel(ABC):
 
     def _check_finite(self, kernel: Kernel) -> None:
         if kernel.diverged:
+            rate, _ = self._rates()
             raise FloatingPointError(
-                f"training diverged: some vectors are infinite or not a number (alpha={self.alpha}); begin again "
-                "with a smaller alpha"
+                f"training diverged: some vectors are infinite or not a number (learning rate {rate}); begin again "
+                "with a smaller one"
             )
 
     def _progress(self, run: Run, stream: TokenStream, seconds: float) -> Progress:

@@ -2,15 +2,12 @@
 
 import argparse
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lexigrad import _core
 from lexigrad.cli.common import INTERRUPTED, Parser, add_quiet, add_workers, count, count_or_zero, say
 from lexigrad.cli.train.output import add_checkpoint, has_checkpoint, vectors_saver, write_vocabulary
 from lexigrad.cli.vectors import OUTPUT_FORMATS
-
-if TYPE_CHECKING:
-    from lexigrad.embed.word2vec import Word2Vec
 
 
 def add_files(parser: Parser, lines: str = "a sentence a line") -> None:
@@ -31,9 +28,15 @@ def add_files(parser: Parser, lines: str = "a sentence a line") -> None:
     add_quiet(parser)
 
 
+def add_shape(group: Any, *, window: int = 5) -> None:
+    group.add_argument(
+        "--size", "--vector-size", "--dim", type=count, default=100, metavar="N", help="dimensions (100)"
+    )
+    group.add_argument("--window", type=count, default=window, metavar="N", help=f"words on either side ({window})")
+
+
 def add_objective(group: Any) -> None:
-    group.add_argument("--size", "--vector-size", type=count, default=100, metavar="N", help="dimensions (100)")
-    group.add_argument("--window", type=count, default=5, metavar="N", help="words on either side (5)")
+    add_shape(group)
     group.add_argument(
         "--negative", type=count_or_zero, metavar="N", help="negative samples (5; 0 with --hs or --softmax)"
     )
@@ -41,26 +44,47 @@ def add_objective(group: Any) -> None:
     group.add_argument("--hs", action="store_true", help="hierarchical softmax")
 
 
-def add_vocabulary(parser: Parser) -> None:
+def add_vocabulary(parser: Parser, *, min_count: int = 5, sample: float = 1e-3) -> Any:
     vocabulary = parser.add_argument_group("vocabulary")
-    vocabulary.add_argument("--min-count", type=count_or_zero, default=5, metavar="N", help="rarer words go (5)")
-    vocabulary.add_argument("--sample", type=float, default=1e-3, metavar="X", help="thins frequent words (1e-3)")
+    vocabulary.add_argument(
+        "--min-count", type=count_or_zero, default=min_count, metavar="N", help=f"rarer words go ({min_count})"
+    )
+    vocabulary.add_argument(
+        "--sample", type=float, default=sample, metavar="X", help=f"thins frequent words ({sample:g})"
+    )
     vocabulary.add_argument("--max-final-vocab", type=count, metavar="N", help="keep at most so many words")
     vocabulary.add_argument("--max-vocab-size", type=count, metavar="N", help="bound on the words counted")
+    return vocabulary
 
 
 def add_training(parser: Parser, epochs: int) -> None:
-    training = parser.add_argument_group("training")
-    training.add_argument("--epochs", "--iter", type=count, default=epochs, metavar="N", help=f"passes ({epochs})")
+    training = add_passes(parser, epochs)
     training.add_argument("--alpha", type=float, default=0.025, metavar="X", help="first learning rate (0.025)")
     training.add_argument("--min-alpha", type=float, default=1e-4, metavar="X", help="last learning rate (1e-4)")
+
+
+def add_passes(parser: Parser, epochs: int) -> Any:
+    training = parser.add_argument_group("training")
+    training.add_argument("--epochs", "--iter", type=count, default=epochs, metavar="N", help=f"passes ({epochs})")
     training.add_argument("--seed", type=int, default=1, metavar="N", help="one worker and one seed: one result (1)")
     add_workers(training)
     add_checkpoint(training)
+    return training
 
 
 def settings(args: argparse.Namespace) -> dict[str, Any]:
     """The arguments of a model that the options above stand for."""
+    return common_settings(args) | {
+        "hs": int(args.hs),
+        "negative": (0 if args.hs else 5) if args.negative is None else args.negative,
+        "ns_exponent": args.ns_exponent,
+        "alpha": args.alpha,
+        "min_alpha": args.min_alpha,
+    }
+
+
+def common_settings(args: argparse.Namespace) -> dict[str, Any]:
+    """Those of them that all models have."""
     return {
         "vector_size": args.size,
         "window": args.window,
@@ -68,11 +92,6 @@ def settings(args: argparse.Namespace) -> dict[str, Any]:
         "max_vocab_size": args.max_vocab_size,
         "max_final_vocab": args.max_final_vocab,
         "sample": args.sample,
-        "hs": int(args.hs),
-        "negative": (0 if args.hs else 5) if args.negative is None else args.negative,
-        "ns_exponent": args.ns_exponent,
-        "alpha": args.alpha,
-        "min_alpha": args.min_alpha,
         "epochs": args.epochs,
         "workers": args.workers or _core.num_threads(),
         "seed": args.seed,
@@ -81,13 +100,17 @@ def settings(args: argparse.Namespace) -> dict[str, Any]:
 
 def train(
     args: argparse.Namespace,
-    model_class: "type[Word2Vec]",
+    model_class: Any,
     arguments: dict[str, Any],
     *,
     vectors: str = "wv",
     unit: str = "words",
 ) -> int:
-    """Train a model, or go on from its checkpoint, and write the vectors that one of its attributes holds."""
+    """Train a model, or go on from its checkpoint, and write the vectors that one of its attributes holds.
+
+    Args:
+        model_class: an EmbeddingModel.
+    """
     from lexigrad.embed.callbacks import TrainingInterrupted
     from lexigrad.progress import bar
 
