@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from lexigrad import __version__
-from lexigrad.cli import bench, demo, diagnose, evaluate, files, language_model, plot, similar, train
+from lexigrad.cli import bench, demo, diagnose, evaluate, files, labelled, language_model, plot, similar, train
 from lexigrad.cli.common import BROKEN_PIPE, INTERRUPTED, Parser, say
 
 _FAILURES = (
@@ -79,6 +79,6 @@ def _parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"lexigrad {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (train, similar, evaluate, language_model, files, plot, diagnose, bench, demo):
+    for module in (train, similar, evaluate, language_model, labelled, files, plot, diagnose, bench, demo):
         module.add(commands)
     return parser
