@@ -31,18 +31,16 @@ class Recordings:
             self.speakers = [str(name) for name in data["speaker_names"]]
             self.words = [str(word) for word in data["transcripts"]]
 
-    def strings(self, chosen: NDArray[Any], count: int, rng: np.random.Generator, varied: bool) -> Strings:
-        """Strings of 1 to 7 digits of one speaker each; every chosen recording occurs about equally often."""
+    def strings(self, chosen: NDArray[Any], count: int, most: int, rng: np.random.Generator, varied: bool) -> Strings:
+        """Strings of 1 to ``most`` digits of one speaker each; each chosen recording occurs about equally often."""
         sounds, texts = [], []
         queues: dict[int, list[int]] = {}
         while len(sounds) < count:
             speaker = int(rng.choice(np.unique(self.speaker[chosen])))
             places: list[int] = []
-            for _ in range(rng.integers(1, 8)):
+            for _ in range(rng.integers(1, most + 1)):
                 queue = queues.setdefault(speaker, [])
                 if not queue:
-                    if not varied and speaker in queues and places:
-                        break
                     queue += rng.permutation(chosen[self.speaker[chosen] == speaker]).tolist()
                 places.append(queue.pop())
             tempo = rng.uniform(0.8, 1.25) if varied else 1.0
@@ -69,7 +67,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--strings", type=int, default=2000, metavar="N", help="to train on (%(default)s)")
     parser.add_argument("--epochs", type=int, default=12, metavar="N", help="(%(default)s)")
     parser.add_argument("--hidden", type=int, default=96, metavar="N", help="(%(default)s)")
-    parser.add_argument("--layers", type=int, default=2, metavar="N", help="(%(default)s)")
+    parser.add_argument("--layers", type=int, default=1, metavar="N", help="(%(default)s)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1], metavar="N", help="(%(default)s)")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="(%(default)s)")
     given = parser.parse_args(argv)
@@ -83,15 +81,15 @@ def main(argv: list[str]) -> None:
         held_out = data.speaker == data.speakers.index(given.speaker)
     for seed in given.seeds:
         rng = np.random.default_rng(seed)
-        learnt = data.strings(np.flatnonzero(~held_out & ~data.is_test), given.strings, rng, varied=True)
-        judged = data.strings(np.flatnonzero(held_out), 300, np.random.default_rng(0), varied=False)
+        learnt = data.strings(np.flatnonzero(~held_out & ~data.is_test), given.strings, 4, rng, varied=True)
+        judged = data.strings(np.flatnonzero(held_out), 300, 7, np.random.default_rng(0), varied=False)
         recognizer = SpeechRecognizer(given.unit, hidden_size=given.hidden, num_layers=given.layers, stack=3, seed=seed)
         began = time.perf_counter()
-        recognizer.fit(*learnt, epochs=given.epochs, schedule="linear", lr=3e-3)
+        recognizer.fit(*learnt, epochs=given.epochs, batch_size=8, schedule="linear", lr=4e-3)
         seconds = time.perf_counter() - began
         words = sum(len(text.split()) for text in judged[1])
         print(f"seed {seed}: {seconds:.0f} s; {len(judged[1])} test strings of {words} digits")
-        print(" loss " + " ".join(f"{loss:.3f}" for loss in recognizer.history.losses[:: max(1, given.strings // 320)]))
+        print(" loss " + " ".join(f"{loss:.3f}" for loss in recognizer.history.losses[:: max(1, given.strings // 160)]))
         for beam_size in (1, 16):
             rates = recognizer.evaluate(*judged, beam_size=beam_size)
             print(f"beam {beam_size}: WER {100 * rates.words:.2f} %, CER {100 * rates.characters:.2f} %", flush=True)
