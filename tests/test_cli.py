@@ -74,7 +74,7 @@ def fails(capsys, *args: object) -> str:
 def test_version_and_help() -> None:
     assert run("--version").stdout == f"lexigrad {__version__}\n"
     assert "lexigrad train word2vec" in run("--help").stdout
-    models = ["word2vec", "doc2vec", "svd", "adagram", "lm", "translator"]
+    models = ["word2vec", "doc2vec", "svd", "adagram", "lm", "tagger", "classifier", "speech", "translator"]
     commands = ["train", *(f"train {model}" for model in models), "sample", "translate", "similar", "analogy", "eval"]
     commands += ["eval lm", "convert", "phrases", "plot", "bench", "demo", "diagnose"]
     commands += ["diagnose gradient-flow", "diagnose clipping"]

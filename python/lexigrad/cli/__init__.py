@@ -9,7 +9,19 @@ import sys
 from collections.abc import Sequence
 
 from lexigrad import __version__
-from lexigrad.cli import bench, demo, diagnose, evaluate, files, language_model, plot, similar, train, translate
+from lexigrad.cli import (
+    bench,
+    demo,
+    diagnose,
+    evaluate,
+    files,
+    labelled,
+    language_model,
+    plot,
+    similar,
+    train,
+    translate,
+)
 from lexigrad.cli.common import BROKEN_PIPE, INTERRUPTED, Parser, say
 
 _FAILURES = (
@@ -79,6 +91,7 @@ def _parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"lexigrad {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (train, similar, evaluate, language_model, translate, files, plot, diagnose, bench, demo):
+    queries = (similar, evaluate, language_model, labelled, translate)
+    for module in (train, *queries, files, plot, diagnose, bench, demo):
         module.add(commands)
     return parser
