@@ -5,8 +5,8 @@ one text, at most 1.40. The Treebank: Zaremba's small model, his 13 epochs; perp
 (his own: 114.5). Results go to benchmarks/results/language_quality.jsonl, a curve with each, and checkpoints beside
 it: an interrupted run goes on when it is started again.
 
-``--curve N`` trains the Tiny Shakespeare model and the same one in PyTorch for N updates instead, from the same weights and
-without dropout, and prints both losses.
+``--curve N`` trains the Tiny Shakespeare model and the same one in PyTorch for N updates instead, from the same weights
+and without dropout, and prints both losses.
 """
 
 import argparse

@@ -5,6 +5,7 @@
 #include "core/parallel.h"
 
 namespace lexigrad {
+void bind_linear(pybind11::module_& m);
 void bind_losses(pybind11::module_& m);
 void bind_optim(pybind11::module_& m);
 void bind_phrases(pybind11::module_& m);
@@ -24,6 +25,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   m.def("available_isas", &available_isas);
   m.def("num_threads", &num_threads);
   m.def("set_num_threads", &set_num_threads, pybind11::arg("count"));
+  bind_linear(m);
   bind_losses(m);
   bind_optim(m);
   bind_phrases(m);
