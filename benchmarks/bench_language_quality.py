@@ -4,9 +4,13 @@ Tiny Shakespeare: an LSTM of 2 x 512 on sequences of 50, the last 10% held out; 
 one text, at most 1.40. The Treebank: Zaremba's small model, his 13 epochs; perplexity on the test part, at most 115
 (his own: 114.5). Results go to benchmarks/results/language_quality.jsonl, a curve with each, and checkpoints beside
 it: an interrupted run goes on when it is started again.
+
+``--curve N`` trains the Tiny Shakespeare model and the same one in PyTorch for N updates instead, from the same weights
+and without dropout, and prints both losses.
 """
 
 import argparse
+import itertools
 import json
 import time
 from collections.abc import Mapping
@@ -63,16 +67,55 @@ def train(task: str, epochs: int | None, dropout: float, seed: int, threads: int
     }
 
 
+def curves(updates: int, threads: int) -> list[str]:
+    """The losses of both libraries, each the mean over a tenth of the updates, and the seconds of all, as a table."""
+    import numpy as np
+    import torch
+
+    import lexigrad
+    from benchmarks import bench_language_model as steps
+    from lexigrad.models import LanguageModel, Training
+    from lexigrad.models.language_model import _LanguageTask
+    from lexigrad.text.units import Characters, read_text
+
+    lexigrad.set_num_threads(threads)
+    torch.set_num_threads(threads)
+    text = read_text(TEXTS / "tinyshakespeare.txt.xz")
+    units = Characters.of(text)
+    losses: dict[str, list[float]] = {}
+    seconds: dict[str, float] = {}
+    for library in (harness.OURS, "PyTorch"):
+        model = LanguageModel(hidden_size=512, num_layers=2)
+        model.units = units
+        task = _LanguageTask(model._build(), units.encode(text), None, 50, 50, "char")
+        batches = itertools.cycle(task.windows[place] for place in range(len(task.windows)))
+        make = steps._ours if library == harness.OURS else steps._torch
+        step, _ = make(task, Training(lr=2e-3, max_norm=5.0), batches)
+        began = time.perf_counter()
+        losses[library] = [step() for _ in range(updates)]
+        seconds[library] = time.perf_counter() - began
+    cells = [["updates", *losses, "difference"]]
+    for part in np.array_split(np.arange(updates), 10):
+        ours, theirs = (float(np.mean([values[i] for i in part])) for values in losses.values())
+        cells.append([f"{part[0] + 1} - {part[-1] + 1}", f"{ours:.4f}", f"{theirs:.4f}", f"{ours - theirs:+.4f}"])
+    cells.append(["seconds", *(f"{value:.0f}" for value in seconds.values()), ""])
+    return harness.align(cells)
+
+
 def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks language_quality", description=(__doc__ or "").split("\n")[0]
     )
-    parser.add_argument("tasks", nargs="*", choices=[*TARGETS, []], default=list(TARGETS), help="(both)")
+    parser.add_argument("--tasks", nargs="+", choices=TARGETS, default=list(TARGETS), metavar="TASK", help="(both)")
     parser.add_argument("--epochs", type=int, metavar="N", help="(12 and 13)")
     parser.add_argument("--dropout", type=float, default=0.5, metavar="P", help="for Tiny Shakespeare (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="(%(default)s)")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="(%(default)s)")
+    parser.add_argument("--curve", type=int, metavar="N", help="losses beside PyTorch's over N updates")
     options = parser.parse_args(argv)
+    if options.curve:
+        print("\n".join(curves(options.curve, options.threads)))
+        return
     RESULTS.mkdir(parents=True, exist_ok=True)
     for task in options.tasks:
         case = {"task": task, "epochs": options.epochs, "dropout": options.dropout, "seed": options.seed}

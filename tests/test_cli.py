@@ -78,7 +78,6 @@ def test_version_and_help() -> None:
     commands = ["train", *(f"train {model}" for model in models), "sample", "translate", "similar", "analogy", "eval"]
     commands += ["eval lm", "convert", "phrases", "plot", "bench", "demo", "diagnose"]
     commands += ["diagnose gradient-flow", "diagnose clipping"]
-    commands += ["diagnose gradient-flow", "diagnose clipping"]
     for command in commands:
         shown = run(*command.split(), "--help")
         assert shown.returncode == 0

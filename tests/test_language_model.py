@@ -349,6 +349,10 @@ def test_damaged_files(model: LanguageModel, tmp_path: Path) -> None:
     for name in arrays:
         refused("damaged", arrays={key: array for key, array in arrays.items() if key != name})
     refused("belongs to no part", arrays=arrays | {"x": np.zeros(1)})
+    for name in ("embed.weight", "rnn.bias_hh_l0"):
+        spoilt = arrays[f"network.{name}"].copy()
+        spoilt.flat[3] = np.nan
+        refused("not a number", arrays=arrays | {f"network.{name}": spoilt})
     refused("embed.weight should have", arrays=arrays | {"network.embed.weight": np.zeros((3, 3), np.float32)})
     refused("out.bias must have", arrays=arrays | {"network.out.bias": np.zeros(1, np.float32)})
 
@@ -363,6 +367,20 @@ def test_a_damaged_unfinished_training(text: str, tmp_path: Path) -> None:
         write_safetensors(path, arrays, {**metadata, "training": facts})
         with pytest.raises(ValueError, match="damaged"):
             LanguageModel.load(path).resume(text)
+    for part, value in (
+        ("run", {"epoch": "1"}),
+        ("run", {"updates": -1}),
+        ("run", {"best": "x"}),
+        ("history", {"losses": 3}),
+    ):
+        facts = {**metadata["training"], part: {**metadata["training"][part], **value}}
+        write_safetensors(path, arrays, {**metadata, "training": facts})
+        with pytest.raises(ValueError, match=r"damaged|lists of numbers"):
+            LanguageModel.load(path).resume(text)
+    best = {**arrays, "training.best.out.bias": np.zeros(3, np.float32)}
+    write_safetensors(path, best, metadata)
+    with pytest.raises(ValueError, match="best weights so far are not"):
+        LanguageModel.load(path).resume(text)
     wrong = {**arrays, "training.optimizer.0.exp_avg": np.zeros(3, np.float32)}
     write_safetensors(path, wrong, metadata)
     with pytest.raises(ValueError, match="shape"):

@@ -408,6 +408,16 @@ def gru_backward(
     wanted: Sequence[bool],
     threads: int,
 ) -> tuple[NDArray[np.float32] | None, ...]: ...
+def linear_forward(
+    x: NDArray[np.float32], weight: NDArray[np.float32], bias: NDArray[np.float32] | None, threads: int
+) -> NDArray[np.float32]: ...
+def linear_backward(
+    x: NDArray[np.float32],
+    weight: NDArray[np.float32],
+    dy: NDArray[np.float32],
+    wanted: Sequence[bool],
+    threads: int,
+) -> tuple[NDArray[np.float32] | None, ...]: ...
 def lstm_forward(
     x: NDArray[np.float32],
     lengths: NDArray[np.int64] | None,

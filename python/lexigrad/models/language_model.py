@@ -308,11 +308,8 @@ class LanguageModel(Model):
         """
         training, snapshot = self._unfinished()
         learnt, judged = _split(text, validation)
-        try:
-            task = self._task(learnt, judged, training, self._trained())
-            self._train(task, training, callbacks, progress, checkpoint, checkpoint_seconds, snapshot=snapshot)
-        except (KeyError, TypeError, AttributeError, IndexError) as error:
-            raise ValueError(f"the state of the unfinished training is damaged: {error!r}") from error
+        task = self._task(learnt, judged, training, self._trained())
+        self._train(task, training, callbacks, progress, checkpoint, checkpoint_seconds, snapshot=snapshot)
         return self
 
     def _find_units(self, learnt: str, judged: str | None) -> Units:

@@ -5,6 +5,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Self
 
+import numpy as np
+
 from lexigrad.embed.callbacks import TrainingInterrupted
 from lexigrad.io.safetensors import read_safetensors, write_safetensors
 from lexigrad.models.trainer import History, Snapshot, Task, Trainer, Training
@@ -209,9 +211,11 @@ class Model(ABC):
             if name not in parts["network"] or parts["network"][name].shape != shape:
                 found = parts["network"][name].shape if name in parts["network"] else "nothing"
                 raise ValueError(f"{name} should have shape {shape}, but is {found}")
+        if not all(np.isfinite(array).all() for array in parts["network"].values()):
+            raise ValueError("some weights are infinite or not a number")
         self.network = self._build().eval()
         self.network.load_state_dict(parts["network"])
-        self.history = History(**metadata["history"])
+        self.history = History.of(metadata["history"])
         if metadata["training"] is not None:
             self._snapshot = Snapshot(dict(metadata["training"]), parts["training"])
             Training.of(self._snapshot.facts["training"])

@@ -134,6 +134,19 @@ class History:
     validated: list[int] = field(default_factory=list)
     validations: dict[str, list[float]] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, facts: Mapping[str, Any]) -> Self:
+        """From what JSON gives back.
+
+        Raises:
+            ValueError: it is no history.
+        """
+        history = cls(**facts)
+        curves = [history.updates, history.losses, history.rates, history.validated]
+        if not all(isinstance(curve, list) for curve in [*curves, *history.validations.values()]):
+            raise ValueError("a history has lists of numbers")
+        return history
+
 
 class Callback(CallbackAny2Vec):
     """What training calls on its way; override what you need. Each may raise ``StopTraining``.
@@ -231,7 +244,10 @@ class Trainer:
         self._optimizer = OPTIMIZERS[training.optimizer](learnt, **given)
         self._optimizer.zero_grad()
         if snapshot is not None:
-            self._restore(snapshot)
+            try:
+                self._restore(snapshot)
+            except (KeyError, TypeError, AttributeError, IndexError) as error:
+                raise ValueError(f"the state of the unfinished training is damaged: {error!r}") from error
 
     def train(
         self,
@@ -298,8 +314,12 @@ class Trainer:
         for name, array in arrays.items():
             part, _, rest = name.partition(".")
             parts[part][rest] = array
-        self._run, self.history = _Run(**facts["run"]), History(**facts["history"])
+        self._run, self.history = _Run(**facts["run"]), History.of(facts["history"])
+        _check_numbers(self._run)
         self._best = parts["best"]
+        shapes = {name: array.shape for name, array in self.task.network.state_dict().items()}
+        if self._best and {name: array.shape for name, array in self._best.items()} != shapes:
+            raise ValueError("the best weights so far are not those of this network")
         self.task.carried = parts["carried"]
         state: dict[str, dict[str, Any]] = {number: {"step": step} for number, step in facts["steps"].items()}
         for name, array in parts["optimizer"].items():
@@ -472,6 +492,13 @@ class _Shield:
 def _call(callbacks: Sequence[Any], method: str, model: Any) -> None:
     for callback in callbacks:
         getattr(callback, method)(model)
+
+
+def _check_numbers(run: _Run) -> None:
+    for name, value in vars(run).items():
+        kinds = int if name in ("epoch", "position", "updates", "predictions", "worse", "loss_count") else int | float
+        if not (isinstance(value, kinds) and value >= 0) and not (name == "best" and value is None):
+            raise ValueError(f"the state of the unfinished training is damaged: {name} is {value!r}")
 
 
 def _generators(network: Module) -> list[np.random.Generator]:

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from lexigrad import _core
 from lexigrad.ops.operands import as_tensor, floats, pair, unbroadcast
 from lexigrad.ops.shape import transpose
 from lexigrad.tensor import Array, Operand, Tensor, record
@@ -53,6 +54,9 @@ def _as_operand(gradient: Array, shape: tuple[int, ...], row: bool) -> Array:
 def linear(x: Operand, weight: Operand, bias: Operand | None = None) -> Tensor:
     """x @ weight.T + bias: x (..., I), weight (O, I), bias (O,) -> (..., O).
 
+    float32 goes to the kernels, whose threads are those of the recurrent layers: NumPy's BLAS has threads of its own,
+    which go on spinning for some time after each product and hold up what comes next.
+
     Raises:
         TypeError: one is float32 and another float64.
         ValueError: the shapes do not fit.
@@ -66,6 +70,9 @@ def linear(x: Operand, weight: Operand, bias: Operand | None = None) -> Tensor:
     if shift is not None and shift.shape != matrix.shape[:1]:
         raise ValueError(f"bias must have shape {matrix.shape[:1]}, not {shift.shape}")
     rows = x.data.reshape(math.prod(shape[:-1]), shape[-1])
+    operands = (x, weight) if shift is None else (x, weight, shift)
+    if rows.size and matrix.size and all(operand.dtype == np.float32 for operand in operands):
+        return _fused_linear(rows, operands)
     out = rows @ matrix.T
     if shift is not None:
         out += shift.data
@@ -79,7 +86,23 @@ def linear(x: Operand, weight: Operand, bias: Operand | None = None) -> Tensor:
         dweight = None if saved is None else g.T @ saved
         return (dx, dweight) if shift is None else (dx, dweight, np.add.reduce(g, axis=0))
 
-    return record(out.reshape(*shape[:-1], len(matrix)), (x, weight) if shift is None else (x, weight, shift), backward)
+    return record(out.reshape(*shape[:-1], len(matrix)), operands, backward)
+
+
+def _fused_linear(rows: Array, operands: tuple[Tensor, ...]) -> Tensor:
+    """The same with the kernels: x as rows (n, I), n > 0."""
+    shape, threads = operands[0].shape, _core.num_threads()
+    rows, matrix, *shift = (np.ascontiguousarray(array) for array in (rows, *(tensor.data for tensor in operands[1:])))
+    wanted = [tensor.requires_grad for tensor in operands]
+    out = _core.linear_forward(rows, matrix, shift[0] if shift else None, threads)
+
+    def backward(g: Array) -> tuple[Array | None, ...]:
+        dy = np.ascontiguousarray(g.reshape(len(rows), len(matrix)))
+        needed = [*wanted, False][:3]
+        dx, *others = _core.linear_backward(rows, matrix, dy, needed, threads)
+        return (None if dx is None else dx.reshape(shape), *others[: len(wanted) - 1])
+
+    return record(out.reshape(*shape[:-1], len(matrix)), operands, backward)
 
 
 def _check_dtypes(name: str, a: Tensor, b: Tensor) -> None:
