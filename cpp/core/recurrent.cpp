@@ -15,12 +15,14 @@
 namespace lexigrad {
 namespace {
 
-constexpr std::int64_t kFewRows = 4;       // batch rows up to which the time loop uses the weights as they stand
+constexpr std::int64_t kFewRows = 4;       // batch rows up to which members of a team share units instead
+constexpr std::int64_t kFewSteps = 12;     // steps up to which so few rows use the recurrent weights as they stand
 constexpr std::int64_t kFewProducts = 48;  // rows up to which the other products do
 constexpr std::int64_t kChunkRows = 96;    // rows of W x that are computed before the steps that use them
 constexpr std::int64_t kFewCombined = 8;   // of them, those with the transposed weights
 constexpr std::int64_t kSumColumns = 128;  // columns of a task that sums
 constexpr std::int64_t kChunkBlocks = 8;   // panels of a task that finds the gradient of x
+constexpr std::int64_t kSweepBlocks = 4;   // panels that a sweep over the recurrent weights takes at once
 constexpr std::int64_t kStateGap = 16;     // floats between state rows: rows 4 KB apart would share cache sets
 constexpr double kThreadTime = 30'000;     // nanoseconds of work that are worth a thread
 
@@ -76,6 +78,7 @@ class Pass {
         saved_row(plan.slots * a.H),
         state_stride((a.H + width - 1) / width * width + kStateGap),
         by_units(a.B <= kFewRows),
+        pack_hidden(!by_units || a.T > kFewSteps),
         zeros(space.get<float>(state_stride)) {
     std::fill_n(zeros, state_stride, 0.0f);
     order.resize(static_cast<std::size_t>(a.B));
@@ -176,11 +179,22 @@ class Pass {
   const RecurrentResult& out;
   const Plan plan;
   const std::int64_t width, blocks, saved_row, state_stride;
-  const bool by_units;
+  const bool by_units, pack_hidden;
   Workspace space;
   float* zeros;
   std::vector<std::int32_t> order;
 };
+
+// Calls body(begin, end) for all blocks, upwards and downwards in turn: what of the recurrent weights is still in the
+// cache after a step is used first in the next one.
+template <typename Body>
+void sweep(Range blocks, std::int64_t step, const Body& body) {
+  const std::int64_t parts = blocks_of(blocks.end - blocks.begin, kSweepBlocks);
+  for (std::int64_t i = 0; i < parts; ++i) {
+    const std::int64_t begin = blocks.begin + kSweepBlocks * (step % 2 ? parts - 1 - i : i);
+    body(begin, std::min(blocks.end, begin + kSweepBlocks));
+  }
+}
 
 // Runs the body of a team whose members first make what they need, which may fail: then none goes on.
 template <typename Prepare, typename Work>
@@ -214,7 +228,7 @@ class ForwardPass : Pass {
     for (int d = 0; d < a.directions; ++d) {
       bias_[d] = space.get<float>(blocks * plan.slots * width);
       if (pack_x) x_panels_[d] = space.get<float>(blocks * plan.gates * width * a.I);
-      if (!by_units) h_panels_[d] = space.get<float>(blocks * plan.gates * width * a.H);
+      if (pack_hidden) h_panels_[d] = space.get<float>(blocks * plan.gates * width * a.H);
     }
     if (by_units) {  // each unit needs all of h
       for (int d = 0; d < a.directions; ++d) {
@@ -350,10 +364,8 @@ class ForwardPass : Pass {
                              w.product,
                              out.gates != nullptr,
                              a.cell == Cell::kRelu};
-    const Range range = blocks_of_share(w.share);
-    (a.cell == Cell::kLstm  ? k.lstm_forward
-     : a.cell == Cell::kGru ? k.gru_forward
-                            : k.rnn_forward)(f, w.batch.active, range.begin, range.end);
+    const auto forward = a.cell == Cell::kLstm ? k.lstm_forward : a.cell == Cell::kGru ? k.gru_forward : k.rnn_forward;
+    sweep(blocks_of_share(w.share), s, [&](auto begin, auto end) { forward(f, w.batch.active, begin, end); });
   }
 
   // Writes the last states, and zeros where there was no step.
@@ -474,7 +486,7 @@ class BackwardPass : Pass {
     if (count > kFewOuter && dw.w_ih) o.x_panels = space.get<float>(x_blocks * width * count);
     if (count > kFewOuter && dw.w_hh) o.h_panels = space.get<float>(blocks * width * count);
     if (count > kFewCombined && g.x) o.w_ih_panels = space.get<float>(x_blocks * width * rows);
-    if (!by_units) o.w_hh_panels = space.get<float>(blocks * width * rows);
+    if (pack_hidden) o.w_hh_panels = space.get<float>(blocks * width * rows);
     list_tasks(d, count, rows, x_blocks);
   }
 
@@ -527,10 +539,10 @@ class BackwardPass : Pass {
   }
 
   // dh += (gradients of the gates at w.following) W_hh, for the first `count` rows.
-  void combine(Work& w, std::int64_t count) {
+  void combine(Work& w, std::int64_t count, std::int64_t step) {
     const Operands& o = operands_[w.share.direction];
-    const Range range = blocks_of_share(w.share);
-    k.combine({w.following, w.dh, o.w_hh, o.w_hh_panels, plan.gates * a.H, a.H, true}, count, range.begin, range.end);
+    const Combine c{w.following, w.dh, o.w_hh, o.w_hh_panels, plan.gates * a.H, a.H, true};
+    sweep(blocks_of_share(w.share), step, [&](auto begin, auto end) { k.combine(c, count, begin, end); });
   }
 
   void through_time(Work& w, SpinBarrier* barrier) {
@@ -538,7 +550,7 @@ class BackwardPass : Pass {
     for (std::int64_t s = a.T - 1; s >= 0; --s) {
       const std::int64_t t = time_of(w.share.direction, s);
       activate(w.batch, t);
-      combine(w, std::min(before, w.batch.active));
+      combine(w, std::min(before, w.batch.active), s);
       step(w, t);
       before = w.batch.active;
       if (barrier) barrier->wait();
@@ -579,7 +591,7 @@ class BackwardPass : Pass {
       const std::int64_t b = w.batch.rows[static_cast<std::size_t>(i)];
       w.following[i] = gates_row(d, d ? length(b) - 1 : 0, b) + plan.first_hidden * a.H;
     }
-    if (g.h0) combine(w, w.batch.active);
+    if (g.h0) combine(w, w.batch.active, -1);
     const Range range = blocks_of_share(w.share);
     for (std::size_t i = 0; i < w.batch.rows.size(); ++i) {
       const std::int64_t row = (d * a.B + w.batch.rows[i]) * a.H;

@@ -105,7 +105,14 @@ void multiply(const float* const* a, float* const* c, std::int64_t count, const 
     const Piece rows = piece(count, row_pieces, r);
     for (std::int64_t p = 0; p < pieces; ++p) {
       const Piece k = piece(depth, pieces, p);
-      for (std::int64_t block = block_begin; block < block_end; ++block) {
+      std::int64_t block = block_begin;
+      const std::int64_t whole = smaller(block_end, units / kPanel);
+      if (count <= kTileRows && slots == 1 && !bias && block < whole) {  // few rows: all whole panels together
+        multiply_panels(a, count, panels + block * depth * kPanel, depth * kPanel, static_cast<int>(whole - block), k,
+                        c, block * kPanel, kPanel, nullptr, add || p > 0);
+        block = whole;
+      }
+      for (; block < block_end; ++block) {
         multiply_block(a + rows.begin, c + rows.begin, rows.end - rows.begin, panels + block * slots * depth * kPanel,
                        depth, slots, k, block * kPanel, smaller(kPanel, units - block * kPanel), units,
                        bias && p == 0 ? bias + block * slots * kPanel : nullptr, add || p > 0);

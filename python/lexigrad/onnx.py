@@ -240,11 +240,11 @@ def _write_recurrent(graph: _Graph, module: RNN | GRU | LSTM, path: str, x: str)
     initial: list[list[str]] = [[""] * levels] * kinds
     if graph.states:
         shape: list[int | str] = [levels * directions, "B", hidden_size]
-        each = graph.constant(f"levels_{directions}", np.full(levels, directions, np.int64))
         given = [graph.input(name, np.float32, shape) for name in ("h0", "c0")[:kinds]]
-        initial = [
-            graph.node("Split", [name, each], outputs=levels, axis=0) if levels > 1 else [name] for name in given
-        ]
+        initial = [[name] for name in given]
+        if levels > 1:
+            each = graph.constant("levels", np.full(levels, directions, np.int64))
+            initial = [graph.node("Split", [name, each], outputs=levels, axis=0) for name in given]
     attributes: dict[str, Any] = {"direction": "bidirectional" if module.bidirectional else "forward"}
     if isinstance(module, GRU):
         attributes["linear_before_reset"] = 1
@@ -252,7 +252,7 @@ def _write_recurrent(graph: _Graph, module: RNN | GRU | LSTM, path: str, x: str)
         attributes["activations"] = [module.nonlinearity.capitalize()] * directions
     if module.batch_first:
         x = graph.node("Transpose", [x], perm=[1, 0, 2])
-    width = graph.constant(f"width_{directions * hidden_size}", np.array([0, 0, directions * hidden_size], np.int64))
+    width = graph.constant("width", np.array([0, 0, directions * hidden_size], np.int64))
     last: list[list[str]] = []
     for level in range(levels):
         name = _named(path, f"l{level}")
