@@ -61,4 +61,4 @@ def _values() -> list[Any]:
 
 def main(argv: list[str]) -> None:
     targets = {FUSED: 1.35, DEFAULT: 3.0}
-    operations.run("optimizers", __doc__ or "", CASES, lambda case: targets, argv, peers=(FUSED, DEFAULT))
+    operations.run("optimizers", __doc__ or "", CASES, lambda case: targets, argv, lambda case: (FUSED, DEFAULT))

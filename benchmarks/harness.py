@@ -21,7 +21,7 @@ OURS = "lexigrad"
 
 _BLAS_OVERRIDES = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")  # would choose another CPU's kernels
 _THREAD_SETTINGS = ("LEXIGRAD_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-_PACKAGES = ("lexigrad", "numpy", "gensim", "scipy")
+_PACKAGES = ("lexigrad", "numpy", "gensim", "scipy", "torch", "onnxruntime")
 
 
 # Statistics

@@ -11,9 +11,9 @@ from statistics import median
 from typing import Any
 
 from benchmarks import harness
-from benchmarks.harness import OURS, Comparison
+from benchmarks.harness import OURS
 
-TORCH = "PyTorch"
+TORCH, ONNX = "PyTorch", "ONNX Runtime"
 
 Call = Callable[[], object]
 Prepared = tuple[Call, Callable[[], dict[str, float]]]
@@ -25,7 +25,7 @@ def measure(module: str, library: str, case: dict[str, Any], threads: int, secon
         import lexigrad
 
         lexigrad.set_num_threads(threads)
-    else:
+    elif library != ONNX:
         import torch
 
         torch.set_num_threads(threads)
@@ -34,7 +34,7 @@ def measure(module: str, library: str, case: dict[str, Any], threads: int, secon
     call()
     taken: list[float] = []
     began = time.perf_counter()
-    while len(taken) < 5 or time.perf_counter() - began < seconds:
+    while len(taken) < 3 or time.perf_counter() - began < seconds:
         start = time.perf_counter()
         call()
         taken.append(time.perf_counter() - start)
@@ -47,19 +47,19 @@ def run(
     cases: Sequence[Mapping[str, Any]],
     targets: Callable[[Mapping[str, Any]], Mapping[str, float]],
     argv: Sequence[str],
-    peers: Sequence[str] = (TORCH,),
+    peers: Callable[[Mapping[str, Any]], Sequence[str]] = lambda case: (TORCH,),
     tolerance: float = 1e-4,
 ) -> None:
-    """Compare all cases at all thread counts, and record the result.
+    """Compare all cases, or those that are chosen, at all thread counts, and record the results one by one.
 
     Raises:
         ValueError: the libraries do not agree.
     """
     options = harness.parser(name, description, rounds=5)
     options.add_argument("--seconds", type=float, default=0.5, metavar="S", help="of each measurement (%(default)s)")
+    options.add_argument("--only", nargs="+", default=[], metavar="K=V", help="the cases that have these settings")
     given = options.parse_args(argv)
-    comparisons: list[Comparison] = []
-    for case in cases:
+    for case in chosen(cases, given.only):
         for threads in given.threads:
             seen: dict[str, dict[str, float]] = {}
 
@@ -72,13 +72,29 @@ def run(
                 seen[library] = done["agreed"]  # noqa: B023
                 return float(done["milliseconds"])
 
-            contenders = {library: (lambda library=library: timed(library)) for library in (OURS, *peers)}
+            contenders = {library: (lambda library=library: timed(library)) for library in (OURS, *peers(case))}
             measured = harness.alternate(given.rounds, contenders)
-            for peer in peers:
+            for peer in peers(case):
                 agree(seen[OURS], seen[peer], tolerance)
             settings = {**case, "threads": threads}
-            comparisons += harness.compare(measured, settings, "ms", more_is_better=False, targets=targets(settings))
-    harness.record(name, comparisons)
+            rows = harness.compare(measured, settings, "ms", more_is_better=False, targets=targets(settings))
+            harness.record(name, rows)
+
+
+def chosen(cases: Sequence[Mapping[str, Any]], only: Sequence[str]) -> list[Mapping[str, Any]]:
+    """The cases that have all settings "name=value", in one of its values where a name is repeated.
+
+    Raises:
+        ValueError: there are none.
+    """
+    wanted: dict[str, list[str]] = {}
+    for setting in only:
+        name, _, value = setting.partition("=")
+        wanted.setdefault(name, []).append(value)
+    found = [case for case in cases if all(str(case.get(name)) in values for name, values in wanted.items())]
+    if not found:
+        raise ValueError(f"no case has the settings {' '.join(only)}")
+    return found
 
 
 def agree(ours: Mapping[str, float], theirs: Mapping[str, float], tolerance: float) -> None:

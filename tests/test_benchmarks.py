@@ -1,12 +1,13 @@
 """The benchmarks' own logic: statistics, result files, the corpus maker, reading of peers' progress."""
 
+import importlib.util
 import json
 import lzma
 import sys
 
 import pytest
 
-from benchmarks import bench_quality, corpus, harness, peers
+from benchmarks import bench_quality, bench_recurrent, corpus, harness, operations, peers
 from benchmarks.harness import OURS, Comparison
 
 
@@ -176,3 +177,27 @@ def test_quality_report_and_picture(tmp_path, monkeypatch):
     assert "short: analogies -4.5" in lines[3]
     bench_quality.draw(rows, tmp_path / "picture.png", 2)
     assert (tmp_path / "picture.png").stat().st_size > 10_000
+
+
+def test_cases_are_chosen_by_their_settings():
+    cases = [{"T": T, "pass": what} for T in (1, 50) for what in ("train", "inference")]
+    assert operations.chosen(cases, []) == cases
+    assert operations.chosen(cases, ["pass=train"]) == [cases[0], cases[2]]
+    assert operations.chosen(cases, ["T=50", "pass=train", "pass=inference"]) == cases[2:]
+    with pytest.raises(ValueError, match="no case has the settings T=2"):
+        operations.chosen(cases, ["T=2"])
+
+
+@pytest.mark.parametrize("what", ["inference", "train"])
+@pytest.mark.parametrize(("T", "layers", "directions"), [(3, 2, 1), (3, 1, 2), (1, 1, 1)])
+def test_contenders_of_the_recurrent_benchmark_agree(monkeypatch, what, T, layers, directions):
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    case = {"layer": "GRU", "pass": what, "T": T, "B": 1, "H": 5, "layers": layers, "directions": directions}
+    libraries = [OURS, *(bench_recurrent.peers(case) if importlib.util.find_spec("torch") else [])]
+    if what == "inference" and len(libraries) == 1:
+        libraries.append(operations.ONNX)
+    ours, *others = (bench_recurrent.prepare(library, **case)[1]() for library in libraries)
+    for found in others:
+        operations.agree(ours, found, 1e-5)

@@ -33,6 +33,7 @@ LAYERS = {
     "embed": {"_core", "io", "text", "embed", "progress"},
     "models": {"io", "text", "sparse", "tensor", "ops", "nn", "optim", "embed", "progress", "models"},
     "diagnostics": {"io", "tensor", "ops", "nn", "optim", "diagnostics"},
+    "onnx": {"io", "tensor", "nn", "models"},
     "plot": {"io", "embed", "models", "diagnostics", "plot"},
 }
 

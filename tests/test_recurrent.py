@@ -399,3 +399,30 @@ assert os.waitpid(child, 0)[1] == 0
 def test_fork_after_use():
     done = subprocess.run([sys.executable, "-c", FORK], env=dict(os.environ), timeout=120, check=False)
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize(("name", "options"), LAYERS)
+@pytest.mark.parametrize("more", [{}, {"num_layers": 3}, {"bias": False, "num_layers": 2, "dropout": 0.5}])
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_stream_is_the_layer_step_by_step(name, options, more, batch):
+    layer = getattr(nn, name)(5, 19, **options, **more, rng=1)
+    x = np.random.default_rng(0).standard_normal((9, batch, 5), np.float32)
+    with no_grad():
+        expected, _ = layer.eval()(x)
+        _, states = layer(x[:4])
+    whole, rest = layer.train().stream(), layer.stream(states)
+    for t in range(9):
+        np.testing.assert_allclose(whole(x[t : t + 1])[0], expected.data[t], 1e-5, 1e-6)
+        if t >= 4:
+            np.testing.assert_allclose(rest(x[t : t + 1])[0], expected.data[t], 1e-5, 1e-6)
+
+
+def test_what_cannot_stream():
+    with pytest.raises(ValueError, match="cannot stream"):
+        nn.GRU(2, 3, bidirectional=True).stream()
+    with pytest.raises(TypeError, match=r"with \.float\(\)"):
+        nn.GRU(2, 3).double().stream()
+    with pytest.raises(TypeError, match="a pair"):
+        nn.LSTM(2, 3).stream([1])
+    with pytest.raises(ValueError, match="h0"):
+        nn.GRU(2, 3).stream(Tensor(np.zeros((1, 1, 4), np.float32)))(np.zeros((1, 1, 2), np.float32))

@@ -1,6 +1,6 @@
 """lexigrad: word embeddings and recurrent networks on ordinary CPUs."""
 
-from lexigrad import diagnostics, models, nn, optim
+from lexigrad import diagnostics, models, nn, onnx, optim
 from lexigrad._core import num_threads, set_num_threads
 from lexigrad.embed.callbacks import CallbackAny2Vec, StopTraining, TrainingInterrupted
 from lexigrad.embed.keyedvectors import KeyedVectors
@@ -29,6 +29,7 @@ __all__ = [
     "nn",
     "no_grad",
     "num_threads",
+    "onnx",
     "optim",
     "set_num_threads",
 ]

@@ -512,11 +512,14 @@ def _write(network: LanguageNetwork, ids: NDArray[np.int32], sampler: Sampler) -
     with evaluating(network):
         for begin in range(0, len(ids), _WINDOW):
             logits, states = network(ids[begin : begin + _WINDOW, None], states)
+    vectors, weight, bias = network.embed.weight.data[:, None, None], network.out.weight.data, network.out.bias
+    assert bias is not None
+    step, scores = network.rnn.stream(states), logits.data[-1].copy()
     while True:
-        chosen = sampler.draw(logits.data[-1])
+        chosen = sampler.draw(scores)
         yield chosen
-        with evaluating(network):
-            logits, states = network(np.array([[chosen]], np.int32), states)
+        np.matmul(weight, step(vectors[chosen]).reshape(-1), out=scores)
+        scores += bias.data
 
 
 def _split(text: str | os.PathLike[str], validation: str | os.PathLike[str] | float | None) -> tuple[str, str | None]:

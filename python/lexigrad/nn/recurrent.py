@@ -12,7 +12,7 @@ from lexigrad.ops.dropout import check_probability, dropout
 from lexigrad.ops.gru import gru
 from lexigrad.ops.lstm import lstm
 from lexigrad.ops.operands import as_tensor
-from lexigrad.ops.recurrent import States, Weights
+from lexigrad.ops.recurrent import States, Stream, Weights
 from lexigrad.ops.rnn import check_nonlinearity, rnn
 from lexigrad.ops.shape import concatenate, squeeze, unsqueeze
 from lexigrad.tensor import Operand, Tensor
@@ -27,6 +27,7 @@ class _Recurrent(Module):
     """
 
     _gates: int
+    _kernel: str  # of ``Stream``
 
     def __init__(
         self,
@@ -66,6 +67,26 @@ class _Recurrent(Module):
         self, x: Tensor, states: list[Tensor | None], weights: Weights, lengths: ArrayLike | None
     ) -> tuple[Tensor, ...]:
         raise NotImplementedError
+
+    def stream(self, states: Any = None) -> Stream:
+        """These layers step by step, without gradients and dropout: ``stream(x)`` takes x (1, B, I), gives (1, B, H).
+
+        It begins from the last states of a forward pass, or from zeros, and keeps its own.
+
+        Raises:
+            ValueError: the layers are bidirectional, and read a sequence from its end.
+            TypeError: the parameters are not float32.
+        """
+        if self.bidirectional:
+            raise ValueError("bidirectional layers read a sequence from its end as well: they cannot stream")
+        layers = [self._weights(layer) for layer in range(self.num_layers)]
+        weights = [[None if tensor is None else tensor.data for tensor in layer] for layer in layers]
+        if any(array is not None and array.dtype != np.float32 for layer in weights for array in layer):
+            raise TypeError("a stream computes in float32, and not all parameters are: convert them with .float()")
+        kinds: list[Any] = [] if states is None else [states] if isinstance(states, Tensor) else state_pair(states)
+        arrays = [np.ascontiguousarray(as_tensor(kind).data, np.float32) for kind in kinds]
+        initial = [[kind[layer : layer + 1] for kind in arrays] for layer in range(self.num_layers)]
+        return Stream(self._kernel, weights, initial)
 
     def _run(self, x: Operand, initial: list[Operand | None], lengths: ArrayLike | None) -> tuple[Tensor, list[Tensor]]:
         """The output, and each kind of last state of all layers."""
@@ -141,6 +162,10 @@ class RNN(_Recurrent):
 
     _gates = 1
 
+    @property
+    def _kernel(self) -> str:  # type: ignore[override]
+        return f"rnn_{self.nonlinearity}"
+
     def __init__(
         self,
         input_size: int,
@@ -203,7 +228,7 @@ class GRU(_Recurrent):
     ((5, 3, 20), (2, 3, 20))
     """
 
-    _gates = 3
+    _gates, _kernel = 3, "gru"
 
     def forward(
         self, x: Operand, h0: Operand | None = None, *, lengths: ArrayLike | None = None
@@ -230,7 +255,7 @@ class LSTM(_Recurrent):
     ((5, 3, 40), (2, 3, 20), (2, 3, 20))
     """
 
-    _gates = 4
+    _gates, _kernel = 4, "lstm"
 
     def forward(
         self, x: Operand, states: tuple[Operand, Operand] | None = None, *, lengths: ArrayLike | None = None

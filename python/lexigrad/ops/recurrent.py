@@ -4,10 +4,12 @@ The kernels compute in float32. float64, which serves for checks, and empty batc
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lexigrad import _core
 from lexigrad.ops.elementwise import where
 from lexigrad.ops.matmul import linear
 from lexigrad.ops.operands import as_tensor
@@ -71,6 +73,45 @@ class Call:
         """The gradients, in the places of ``wanted``, of those operands that there are."""
         places = [self.x, *[*self.states, None][:2], *self.weights]
         return tuple(g for g, tensor in zip(gradients, places, strict=True) if tensor is not None)
+
+
+_KERNELS: dict[str, Callable[..., Any]] = {
+    "lstm": _core.lstm_forward,
+    "gru": _core.gru_forward,
+    "rnn_tanh": _core.rnn_tanh_forward,
+    "rnn_relu": _core.rnn_relu_forward,
+}
+
+
+class Stream:
+    """Recurrent layers step by step, without gradients: each call takes the next input and remembers the states.
+
+    What a step costs beside its products is one call of the kernel for each layer. The weights are looked at in each
+    step, not copied.
+
+    Args:
+        kernel: "lstm", "gru", "rnn_tanh" or "rnn_relu".
+        layers: w_ih, w_hh, b_ih and b_hh of each layer, float32 and C-contiguous.
+        states: the initial states of each layer, h or h and c of shape (1, B, H); zeros where there are none.
+    """
+
+    def __init__(
+        self, kernel: str, layers: Sequence[Sequence[Array | None]], states: Sequence[Sequence[Array]] = ()
+    ) -> None:
+        self._forward, self._layers = _KERNELS[kernel], [list(weights) for weights in layers]
+        self._states: list[tuple[Array | None, Array | None]] = [(None, None)] * len(layers)
+        for place, given in enumerate(states):
+            h, c = [*given, None, None][:2]
+            self._states[place] = (h, c)
+
+    def __call__(self, x: Array) -> Array:
+        """x (1, B, I) -> the output of the last layer (1, B, H)."""
+        threads = _core.num_threads()
+        for place, weights in enumerate(self._layers):
+            h, c = self._states[place]
+            x, h, c, _, _ = self._forward(x, None, h, c, weights, False, False, threads)
+            self._states[place] = (h, c)
+        return x
 
 
 def _check_dtypes(x: Tensor, operands: Sequence[Tensor]) -> None:
