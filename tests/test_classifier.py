@@ -107,5 +107,15 @@ def test_wrong_settings(classifier: SequenceClassifier) -> None:
         classifier.score(["a"], [])
 
 
+def test_a_failed_fit_leaves_the_model_as_it_was() -> None:
+    X, y = texts(60)
+    classifier = SequenceClassifier(**SMALL).fit(X, y, **{**FAST, "epochs": 1})
+    before = classifier.predict_proba(X)
+    for data, validation in (((["a"], ["b"]), None), ((X, y), (["a"], [])), ((X, y), (["a"], [1]))):
+        with pytest.raises((TypeError, ValueError)):
+            classifier.fit(*data, validation)
+    np.testing.assert_array_equal(classifier.predict_proba(X), before)
+
+
 def test_words_and_marks() -> None:
     assert words_of("It's GOOD, isn't it?") == ["It's", "GOOD", ",", "isn't", "it", "?"]

@@ -172,6 +172,16 @@ def test_wrong_sounds(recognizer: SpeechRecognizer) -> None:
             fresh.fit(sounds_, texts)
 
 
+def test_a_failed_fit_leaves_the_model_as_it_was(recognizer: SpeechRecognizer) -> None:
+    X, _ = sounds(4, seed=7)
+    before = recognizer.predict(X)
+    for data, validation in ((([X[0][:400]], ["low low new"]), None), ((X, ["low"] * 4), (X, ["low"]))):
+        with pytest.raises(ValueError, match="sound"):
+            recognizer.fit(*data, validation)
+    assert recognizer.predict(X) == before
+    assert recognizer.names == ["", "high", "low", "mid"]
+
+
 def test_wrong_settings() -> None:
     for settings, message in (
         ({"unit": "phone"}, "unit must be one of"),

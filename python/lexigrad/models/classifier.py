@@ -147,11 +147,11 @@ class SequenceClassifier(SequenceModel):
         for place, label in enumerate(y):
             if not isinstance(label, str):
                 raise TypeError(f"the label of text {place} must be a str, not {label!r:.60}")
-        if len(set(y)) == 1:
-            raise ValueError(f"all texts have the label {y[0]!r}: there is nothing to tell apart")
         return [str(label) for label in y]
 
     def _targets(self, labels: list[Any]) -> list[NDArray[np.int64]]:
+        if len(self.classes_) == 1:
+            raise ValueError(f"all texts have the label {self.classes_[0]!r}: there is nothing to tell apart")
         places = {name: place for place, name in enumerate(self.classes_)}
         return [np.array([places[label]], np.int64) for label in labels]
 

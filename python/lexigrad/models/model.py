@@ -1,5 +1,6 @@
 """What all models share: a network that a ``Trainer`` trains, resuming, and one file that holds everything."""
 
+import contextlib
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
@@ -144,6 +145,16 @@ class Model(ABC):
         if snapshot is None:
             raise RuntimeError("no training is unfinished: call fit")
         return Training.of(snapshot.facts["training"]), snapshot
+
+    @contextlib.contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """Leave the model as it was where the block fails."""
+        before = dict(vars(self))
+        try:
+            yield
+        except BaseException:
+            self.__dict__ = before
+            raise
 
     def _trained(self) -> Any:
         """The network.

@@ -197,6 +197,9 @@ class SequenceModel(Model):
         """
 
     @abstractmethod
+    def _build(self) -> SequenceNetwork: ...
+
+    @abstractmethod
     def _targets(self, labels: list[Any]) -> list[NDArray[np.int64]]:
         """Labels as ids, an array for each sentence."""
 
@@ -246,12 +249,12 @@ class SequenceModel(Model):
         sentences, labels = self._checked(*learnt)
         if not any(sentences):
             raise ValueError("there are no sentences with words to learn from")
-        self._find_vocabulary(sentences, labels, vectors)
-        network: Any = self._build()
-        if vectors is not None:
-            self._start_from(network, vectors)
-        task = self._task(sentences, labels, judged, training, network)
-        self.network = network
+        with self._all_or_nothing():
+            self._find_vocabulary(sentences, labels, vectors)
+            self.network = network = self._build()
+            if vectors is not None:
+                self._start_from(network, vectors)
+            task = self._task(sentences, labels, judged, training, network)
         self._train(task, training, callbacks, progress, checkpoint, checkpoint_seconds)
         return self
 
@@ -286,9 +289,12 @@ class SequenceModel(Model):
 
     def _split(self, X: Sequence[Any], y: Sequence[Any], validation: Any) -> tuple[tuple[Any, Any], Any]:
         """The data to learn from and to be judged by."""
-        if validation is None or not isinstance(validation, int | float):
-            if validation is not None and len(validation) != 2:
+        if validation is None:
+            return (X, y), None
+        if not isinstance(validation, int | float):
+            if len(validation) != 2:
                 raise ValueError("validation must be a pair of sentences and labels, or a fraction")
+            self._checked(*validation)
             return (X, y), validation
         if not 0 < validation < 1:
             raise ValueError(f"validation must be a pair or a fraction between 0 and 1, not {validation!r}")

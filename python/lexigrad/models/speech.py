@@ -197,11 +197,14 @@ class SpeechRecognizer(Model):
         frames = np.concatenate([np.zeros((0, self.n_mels), np.float32), *sounds])
         if not len(frames):
             raise ValueError("there are no sounds to learn from")
-        self.names = ["", *names]
-        self._mean, self._deviation = frames.mean(0), np.maximum(frames.std(0), 1e-3)
-        network = self._build()
-        task = self._task(sounds, texts, validation, training, network)
-        self.network = network
+        if validation is not None:
+            self._sounds(validation[0])
+            _texts(validation[1], len(validation[0]))
+        with self._all_or_nothing():
+            self.names = ["", *names]
+            self._mean, self._deviation = frames.mean(0), np.maximum(frames.std(0), 1e-3)
+            self.network = network = self._build()
+            task = self._task(sounds, texts, validation, training, network)
         self._train(task, training, callbacks, progress, checkpoint, checkpoint_seconds)
         return self
 

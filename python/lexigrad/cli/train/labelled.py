@@ -1,13 +1,12 @@
 """The commands ``train tagger``, ``train classifier`` and ``train speech``: a model on labelled data."""
 
 import argparse
-import time
 from typing import Any
 
-from lexigrad.cli.common import INTERRUPTED, add_quiet, command, count, count_or_zero, say
+from lexigrad.cli.common import add_quiet, command, count, count_or_zero
 from lexigrad.cli.labelled import read_labelled, read_sounds, read_tagged
 from lexigrad.cli.train.output import check_output, has_checkpoint
-from lexigrad.cli.train.training import add_training, plotter, training_options
+from lexigrad.cli.train.training import add_training, run_training, training_options
 
 _NAMES = (
     "cell",
@@ -62,43 +61,29 @@ def _add_spelling(parser: argparse.ArgumentParser) -> None:
 
 
 def _train(args: argparse.Namespace) -> int:
-    from lexigrad import TrainingInterrupted, set_num_threads
     from lexigrad.models import SequenceClassifier, SequenceTagger, SpeechRecognizer
-    from lexigrad.progress import bar
 
     kind: Any = {"tagger": SequenceTagger, "classifier": SequenceClassifier, "speech": SpeechRecognizer}[args.kind]
     read: Any = {"tagger": read_tagged, "classifier": read_labelled, "speech": read_sounds}[args.kind]
     resuming = has_checkpoint(args)
     check_output(args.output)
-    draw = plotter(args.plot)
-    if args.workers:
-        set_num_threads(args.workers)
     X, y = read(args.data)
     validation = read(args.validation) if args.validation else None
-    code, start = 0, time.perf_counter()
-    with bar(args.quiet) as hook:
-        run = {"progress": hook, "checkpoint": args.checkpoint, "checkpoint_seconds": args.checkpoint_minutes * 60}
-        try:
-            if resuming:
-                model = kind.load(args.checkpoint)
-                if model.training_unfinished:
-                    model.resume(X, y, validation, **run)
-            else:
-                given = {name: getattr(args, name, None) for name in _NAMES}
-                model = kind(**{name: value for name, value in given.items() if value is not None})
-                model.fit(X, y, validation, **run, **_start(args.vectors), **training_options(args))
-        except TrainingInterrupted as interrupt:
-            model, code = interrupt.model, INTERRUPTED
-    model.save(args.output)
-    if model.history.updates:
-        draw(model.history)
-    if code:
-        say(f"lexigrad: interrupted: what was trained until then is in {args.output}")
-    elif not args.quiet:
-        scores = model.history.validations.get("score", [])
-        best = f", validation score {max(scores):.4f}" if scores else ""
-        say(f"{model!r}{best} -> {args.output} ({time.perf_counter() - start:.1f} s)")
-    return code
+
+    def train(run: dict[str, Any]) -> Any:
+        if resuming:
+            model = kind.load(args.checkpoint)
+            return model.resume(X, y, validation, **run) if model.training_unfinished else model
+        given = {name: getattr(args, name, None) for name in _NAMES}
+        model = kind(**{name: value for name, value in given.items() if value is not None})
+        return model.fit(X, y, validation, **run, **_start(args.vectors), **training_options(args))
+
+    return run_training(args, train, _report)
+
+
+def _report(model: Any) -> str:
+    scores = model.history.validations.get("score", [])
+    return f"{model!r}" + (f", validation score {max(scores):.4f}" if scores else "")
 
 
 def _start(path: str | None) -> dict[str, Any]:
