@@ -5,6 +5,7 @@ from lexigrad._core import num_threads, set_num_threads
 from lexigrad.embed.adagram import AdaGram
 from lexigrad.embed.callbacks import CallbackAny2Vec, StopTraining, TrainingInterrupted
 from lexigrad.embed.doc2vec import Doc2Vec
+from lexigrad.embed.fasttext import FastTextModel
 from lexigrad.embed.keyedvectors import KeyedVectors
 from lexigrad.embed.word2vec import Word2Vec
 from lexigrad.gradcheck import gradcheck
@@ -18,6 +19,7 @@ __all__ = [
     "AdaGram",
     "CallbackAny2Vec",
     "Doc2Vec",
+    "FastTextModel",
     "FrozenPhrases",
     "KeyedVectors",
     "Phrases",
