@@ -6,6 +6,7 @@ from lexigrad.embed.adagram import AdaGram
 from lexigrad.embed.callbacks import CallbackAny2Vec, StopTraining, TrainingInterrupted
 from lexigrad.embed.cooccurrence import cooccurrence, one_hot, term_document
 from lexigrad.embed.doc2vec import Doc2Vec
+from lexigrad.embed.fasttext import FastTextModel
 from lexigrad.embed.keyedvectors import KeyedVectors
 from lexigrad.embed.svd import SVDEmbedding
 from lexigrad.embed.word2vec import Word2Vec
@@ -20,6 +21,7 @@ __all__ = [
     "AdaGram",
     "CallbackAny2Vec",
     "Doc2Vec",
+    "FastTextModel",
     "FrozenPhrases",
     "KeyedVectors",
     "Phrases",
