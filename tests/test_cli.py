@@ -17,6 +17,7 @@ import pytest
 from lexigrad import __version__, cli
 from lexigrad.cli.vectors import load_vectors
 from lexigrad.embed.adagram import AdaGram
+from lexigrad.embed.doc2vec import Doc2Vec
 from lexigrad.embed.keyedvectors import KeyedVectors
 from lexigrad.embed.word2vec import Word2Vec
 from lexigrad.progress import Progress, bar
@@ -77,6 +78,7 @@ def test_version_and_help() -> None:
         "train",
         "train word2vec",
         "train adagram",
+        "train doc2vec",
         "train lm",
         "sample",
         "similar",
@@ -156,6 +158,20 @@ def test_train_writes_the_format_of_the_suffix(corpus: Path, tmp_path: Path, nam
     loaded = load_vectors(str(path if name != "v.tsv" else tmp_path / "v_tensor.tsv"))
     assert loaded.index_to_key == expected.wv.index_to_key
     np.testing.assert_allclose(loaded.vectors, expected.wv.vectors, rtol=1e-5, atol=1e-7)
+
+
+def test_train_doc2vec_writes_the_vectors_of_lines(corpus: Path, tmp_path: Path, capsys) -> None:
+    settings = {"vector_size": 8, "workers": 1, "epochs": 2, "window": 3}
+    for options, more in (("--dbow --dbow-words", {"dm": 0, "dbow_words": 1}), ("--concat", {"dm_concat": 1})):
+        line = ["train", "doc2vec", str(corpus), "--size", "8", "--workers", "1", "--epochs", "2", "--window", "3"]
+        expected = Doc2Vec(str(corpus), **settings, **more)
+        for name in ("d.txt", "d.model"):
+            assert cli.main([*line, *options.split(), "-o", str(tmp_path / name)]) == 0
+            assert f"{len(expected.dv)} documents, 8 dimensions" in capsys.readouterr().err
+        loaded = KeyedVectors.load_word2vec_format(tmp_path / "d.txt")
+        assert loaded.index_to_key == [str(i) for i in range(len(expected.dv))]
+        np.testing.assert_allclose(loaded.vectors, expected.dv.vectors, rtol=1e-5, atol=1e-7)
+        np.testing.assert_array_equal(Doc2Vec.load(tmp_path / "d.model").dv.vectors, expected.dv.vectors)
 
 
 def test_train_passes_its_options_on(corpus: Path, tmp_path: Path) -> None:

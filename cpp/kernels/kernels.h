@@ -40,6 +40,7 @@ struct Outputs {
   const float* path_labels;          // 1 where the path goes left (code 0), else 0
   int longest_path;
   bool softmax;  // the exact softmax over the vocabulary, on `rows`
+  bool frozen;   // all of this stays as it is, only inputs learn
 };
 
 // What training has seen; sums are exact enough to be added up over billions of predictions.
@@ -88,6 +89,23 @@ struct AdaGram {
   float sense_threshold;  // senses of a smaller probability take no step
   Outputs outputs;        // hierarchical softmax
   bool compute_loss, several_workers;
+};
+
+// Paragraph vectors on a stream of word ids in which every document has an end.
+struct Doc2Vec {
+  Word2Vec words;     // what it is built on: skip_gram stands for PV-DBOW; input may be null if no words are trained
+  float* rows;        // (tags, words.stride) document vectors, one for each tag
+  const float* lock;  // (tags) factors on the document vectors' updates, or null
+  const std::int64_t* ends;  // (documents) the position of each document's end
+  std::int64_t documents;
+  const std::int64_t* tag_offsets;  // (documents + 1) document d has tags[tag_offsets[d]] and on; null: its row is d
+  const std::int32_t* tags;
+  std::int64_t most_tags;    // that a document has
+  bool train_words;          // PV-DBOW: skip-gram besides
+  bool concatenate;          // PV-DM: vectors side by side, those of most_tags tags and of a whole window
+  float* padding;            // with concatenation: the vector in the place of words beyond a document's edges
+  std::int64_t size;         // with concatenation: floats in a vector,
+  std::int64_t places_size;  // and of all places, rounded up to `width` floats
 };
 
 // Euclidean lengths: out[i] = |rows[i]|, for i in [begin, end); no overflow nor underflow on the way.
@@ -355,6 +373,9 @@ struct Kernels {
                    TrainingTotals&);
   std::size_t (*adagram_workspace)(const AdaGram&);
   void (*adagram)(const AdaGram&, std::int64_t begin, std::int64_t end, float alpha, void* workspace, TrainingTotals&);
+  std::size_t (*doc2vec_workspace)(const Doc2Vec&);
+  void (*doc2vec)(const Doc2Vec&, std::int64_t begin, std::int64_t end, float alpha, void* workspace,
+                  TrainingTotals& totals);
   void (*row_norms)(const RowNorms&, std::int64_t begin, std::int64_t end);
   void (*quantise_rows)(const QuantiseRows&, std::int64_t begin, std::int64_t end);
   void (*screen)(const Screen&, std::int64_t begin, std::int64_t end);

@@ -11,6 +11,7 @@ void fill_attention(Kernels&);
 void fill_clip(Kernels&);
 void fill_crf(Kernels&);
 void fill_ctc(Kernels&);
+void fill_doc2vec(Kernels&);
 void fill_optimizers(Kernels&);
 void fill_gru(Kernels&);
 void fill_lstm(Kernels&);
@@ -28,6 +29,7 @@ void fill(Kernels& table) {
   fill_clip(table);
   fill_crf(table);
   fill_ctc(table);
+  fill_doc2vec(table);
   fill_optimizers(table);
   fill_gru(table);
   fill_lstm(table);

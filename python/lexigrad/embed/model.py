@@ -43,6 +43,7 @@ class EmbeddingModel(ABC):
     _SETTINGS: ClassVar[tuple[str, ...]]  # constructor arguments that are kept with the model, all attributes too
     _MATRICES: ClassVar[Mapping[str, str]] = {"_input": "vectors"}  # attribute, and its name in files
     _DRAWN: ClassVar[Mapping[str, int]] = {"_input": 0}  # matrices that begin random, and what the seed has added
+    _EVERY_END: ClassVar[bool] = False  # whether streams have the ends of sentences without a known word
     _STATE: ClassVar[tuple[str, ...]] = (
         "corpus_count",
         "corpus_total_words",
@@ -261,9 +262,9 @@ class EmbeddingModel(ABC):
         """
         if self.max_vocab_size is not None:
             vocabulary = self._select(self._count(corpus, trim_rule, progress), trim_rule)
-            return vocabulary, encode(corpus, vocabulary, workers=self.workers)
+            return vocabulary, encode(corpus, vocabulary, workers=self.workers, every_end=self._EVERY_END)
         report = vocabulary_progress(progress)
-        with scan(corpus, workers=self.workers, on_progress=report) as scanned:
+        with scan(corpus, workers=self.workers, every_end=self._EVERY_END, on_progress=report) as scanned:
             vocabulary = self._select(scanned.counts, trim_rule)
             return vocabulary, scanned.finish(vocabulary)
 
@@ -364,6 +365,7 @@ class EmbeddingModel(ABC):
             self._read(source),
             self._vocabulary(),
             workers=self.workers,
+            every_end=self._EVERY_END,
             on_progress=vocabulary_progress(progress),
         )
 
