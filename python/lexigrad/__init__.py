@@ -6,6 +6,7 @@ from lexigrad.embed.adagram import AdaGram
 from lexigrad.embed.callbacks import CallbackAny2Vec, StopTraining, TrainingInterrupted
 from lexigrad.embed.doc2vec import Doc2Vec
 from lexigrad.embed.keyedvectors import KeyedVectors
+from lexigrad.embed.lda2vec import LDA2Vec
 from lexigrad.embed.word2vec import Word2Vec
 from lexigrad.gradcheck import gradcheck
 from lexigrad.tensor import Tensor, detect_anomaly, enable_grad, is_grad_enabled, no_grad
@@ -20,6 +21,7 @@ __all__ = [
     "Doc2Vec",
     "FrozenPhrases",
     "KeyedVectors",
+    "LDA2Vec",
     "Phrases",
     "StopTraining",
     "TaggedDocument",
