@@ -50,7 +50,8 @@ py::dict lda2vec_train(const py::array& tokens, std::int64_t begin, std::int64_t
   a.topics = static_cast<int>(topics);
   a.stride = stride;
   a.padded_size = padded_size(vector_size);
-  a.outputs = outputs_of(vocabulary, stride, rows, std::nullopt, negative, alias, std::nullopt, false);
+  std::optional<py::array> no_nodes;
+  a.outputs = outputs_of(vocabulary, stride, rows, no_nodes, negative, alias, std::nullopt, false);
   a.train_topics = train_topics;
   a.prior = prior;
   a.strength = strength;

@@ -122,6 +122,8 @@ INLINE std::int64_t gather_targets(const Lda2Vec& a, const Words& words, const C
     add_target(o, words.ids[at], 1, 1, found, t);
     ++t.contexts;
   }
+  t.count = found.count;
+  if (t.contexts == 0) return at;
   const int positives = found.count;
   for (int n = 0; n < o.negative; ++n) {
     const std::uint64_t draw = random.next();
