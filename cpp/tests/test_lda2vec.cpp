@@ -22,7 +22,7 @@ struct Setting {
 };
 
 constexpr std::int64_t kBlock = 32;
-constexpr float kAlpha = 0.002f;
+constexpr float kAlpha = 0.001f;
 
 struct Model {
   Setting setting;
@@ -125,7 +125,7 @@ void test_settings(const std::vector<Kernels>& all) {
       for (const int topics : {1, 3, 19}) {
         for (const std::int64_t window : {std::int64_t{1}, std::int64_t{5}, std::int64_t{100}, INT64_MAX}) {
           ++turn;  // the switches take turns
-          check_setting(all, {size, vocabulary, topics, turn % 2 ? 5 : 40, window, turn % 3 == 0, turn % 5 != 0});
+          check_setting(all, {size, vocabulary, topics, turn % 2 ? 5 : 12, window, turn % 3 == 0, turn % 5 != 0});
         }
       }
     }
