@@ -78,9 +78,9 @@ def test_version_and_help() -> None:
     commands = [
         "train",
         "train word2vec",
+        "train doc2vec",
         "train adagram",
         "train lda2vec",
-        "train doc2vec",
         "train lm",
         "sample",
         "similar",

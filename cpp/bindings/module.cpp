@@ -6,6 +6,7 @@
 
 namespace lexigrad {
 void bind_adagram(pybind11::module_& m);
+void bind_cooccurrence(pybind11::module_& m);
 void bind_doc2vec(pybind11::module_& m);
 void bind_lda2vec(pybind11::module_& m);
 void bind_losses(pybind11::module_& m);
@@ -28,6 +29,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   m.def("num_threads", &num_threads);
   m.def("set_num_threads", &set_num_threads, pybind11::arg("count"));
   bind_adagram(m);
+  bind_cooccurrence(m);
   bind_doc2vec(m);
   bind_lda2vec(m);
   bind_losses(m);

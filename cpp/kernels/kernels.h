@@ -76,21 +76,6 @@ struct Word2Vec {
   bool several_workers;  // calls run at the same time on the same model
 };
 
-// AdaGram on a stream of word ids: every word has up to `prototypes` senses, with a vector each.
-struct AdaGram {
-  Corpus corpus;
-  float* input;  // (vocabulary * prototypes, stride) the senses' vectors; rows 64-byte aligned and zero past their size
-  std::int64_t stride;
-  std::int64_t padded_size;
-  float* occurrences;          // (vocabulary, prototypes) how many of a word's occurrences are in each sense
-  const std::int64_t* counts;  // (vocabulary)
-  int prototypes;
-  float alpha, d;         // stick k is broken at Beta(1 - d, alpha + k d)
-  float sense_threshold;  // senses of a smaller probability take no step
-  Outputs outputs;        // hierarchical softmax
-  bool compute_loss, several_workers;
-};
-
 // Paragraph vectors on a stream of word ids in which every document has an end.
 struct Doc2Vec {
   Word2Vec words;     // what it is built on: skip_gram stands for PV-DBOW; input may be null if no words are trained
@@ -106,6 +91,21 @@ struct Doc2Vec {
   float* padding;            // with concatenation: the vector in the place of words beyond a document's edges
   std::int64_t size;         // with concatenation: floats in a vector,
   std::int64_t places_size;  // and of all places, rounded up to `width` floats
+};
+
+// AdaGram on a stream of word ids: every word has up to `prototypes` senses, with a vector each.
+struct AdaGram {
+  Corpus corpus;
+  float* input;  // (vocabulary * prototypes, stride) the senses' vectors; rows 64-byte aligned and zero past their size
+  std::int64_t stride;
+  std::int64_t padded_size;
+  float* occurrences;          // (vocabulary, prototypes) how many of a word's occurrences are in each sense
+  const std::int64_t* counts;  // (vocabulary)
+  int prototypes;
+  float alpha, d;         // stick k is broken at Beta(1 - d, alpha + k d)
+  float sense_threshold;  // senses of a smaller probability take no step
+  Outputs outputs;        // hierarchical softmax
+  bool compute_loss, several_workers;
 };
 
 // lda2vec on a stream of word ids in which every document has an end.
@@ -389,11 +389,11 @@ struct Kernels {
   std::size_t (*word2vec_workspace)(const Word2Vec&);  // bytes of 64-byte aligned, zeroed memory that a thread needs
   void (*word2vec)(const Word2Vec&, std::int64_t begin, std::int64_t end, float alpha, void* workspace,
                    TrainingTotals&);
-  std::size_t (*adagram_workspace)(const AdaGram&);
-  void (*adagram)(const AdaGram&, std::int64_t begin, std::int64_t end, float alpha, void* workspace, TrainingTotals&);
   std::size_t (*doc2vec_workspace)(const Doc2Vec&);
   void (*doc2vec)(const Doc2Vec&, std::int64_t begin, std::int64_t end, float alpha, void* workspace,
                   TrainingTotals& totals);
+  std::size_t (*adagram_workspace)(const AdaGram&);
+  void (*adagram)(const AdaGram&, std::int64_t begin, std::int64_t end, float alpha, void* workspace, TrainingTotals&);
   std::size_t (*lda2vec_workspace)(const Lda2Vec&);
   void (*lda2vec)(const Lda2Vec&, std::int64_t begin, std::int64_t end, float alpha, void* workspace, TrainingTotals&);
   void (*row_norms)(const RowNorms&, std::int64_t begin, std::int64_t end);

@@ -4,9 +4,12 @@ from lexigrad import diagnostics, models, nn, onnx, optim
 from lexigrad._core import num_threads, set_num_threads
 from lexigrad.embed.adagram import AdaGram
 from lexigrad.embed.callbacks import CallbackAny2Vec, StopTraining, TrainingInterrupted
+from lexigrad.embed.cooccurrence import cooccurrence, one_hot, term_document
 from lexigrad.embed.doc2vec import Doc2Vec
+from lexigrad.embed.fasttext import FastTextModel
 from lexigrad.embed.keyedvectors import KeyedVectors
 from lexigrad.embed.lda2vec import LDA2Vec
+from lexigrad.embed.svd import SVDEmbedding
 from lexigrad.embed.word2vec import Word2Vec
 from lexigrad.gradcheck import gradcheck
 from lexigrad.tensor import Tensor, detect_anomaly, enable_grad, is_grad_enabled, no_grad
@@ -19,15 +22,18 @@ __all__ = [
     "AdaGram",
     "CallbackAny2Vec",
     "Doc2Vec",
+    "FastTextModel",
     "FrozenPhrases",
     "KeyedVectors",
     "LDA2Vec",
     "Phrases",
+    "SVDEmbedding",
     "StopTraining",
     "TaggedDocument",
     "Tensor",
     "TrainingInterrupted",
     "Word2Vec",
+    "cooccurrence",
     "detect_anomaly",
     "diagnostics",
     "enable_grad",
@@ -37,7 +43,9 @@ __all__ = [
     "nn",
     "no_grad",
     "num_threads",
+    "one_hot",
     "onnx",
     "optim",
     "set_num_threads",
+    "term_document",
 ]

@@ -118,6 +118,43 @@ class PhraseFinder:
     def rewrite(self, lines: bytes | memoryview) -> bytes: ...
     def export_phrases(self) -> dict[str, float]: ...
 
+class CooccurrenceCounter:
+    def __init__(
+        self,
+        tokens: NDArray[np.int32],
+        *,
+        begin: int,
+        end: int,
+        vocabulary: int,
+        weights: list[float],
+        symmetric: bool,
+        threads: int,
+    ) -> None: ...
+    def rows(self, first: int, entries: int) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]: ...
+
+class CooccurrenceMerger:
+    def __init__(
+        self,
+        parts: list[tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]],
+        *,
+        vocabulary: int,
+        threads: int,
+    ) -> None: ...
+    def rows(self, first: int, entries: int) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]: ...
+
+def positive_information(
+    offsets: NDArray[np.int64],
+    columns: NDArray[np.int32],
+    values: NDArray[np.float32],
+    *,
+    row_logs: NDArray[np.float64],
+    column_logs: NDArray[np.float64],
+    log_shift: float,
+    threads: int,
+) -> int: ...
+def sentence_rows(
+    tokens: NDArray[np.int32], *, vocabulary: int, threads: int
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]: ...
 def keep_limits(counts: NDArray[np.int64], sample: float) -> NDArray[np.uint32]: ...
 def alias_table(counts: NDArray[np.int64], exponent: float) -> NDArray[np.uint32]: ...
 def huffman(

@@ -575,7 +575,7 @@ class KeyedVectors:
 
     def similarity(self, w1: Key, w2: Key) -> np.float32:
         """Cosine of two keys."""
-        a, b = self._units([self.get_index(w1), self.get_index(w2)])
+        a, b = self.get_vectors([w1, w2], norm=True)
         return np.float32(np.dot(a, b))
 
     def distance(self, w1: Key, w2: Key) -> np.float32:
@@ -693,8 +693,8 @@ class KeyedVectors:
             raise ValueError("cannot search for nothing: give at least one positive or negative key or vector")
         total, mass, given = np.zeros(self.vector_size), 0.0, []
         for item, weight in terms:
-            if not isinstance(item, np.ndarray):
-                given.append(self.get_index(item))
+            if not isinstance(item, np.ndarray) and (row := self.get_index(item, -1)) >= 0:
+                given.append(row)
             total += weight * self._vector_of(item)
             mass += abs(weight)
         return _unit(total / (mass or 1)).astype(np.float32), given

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lexigrad.embed.keyedvectors import KeyedVectors
-    from lexigrad.embed.model import EmbeddingModel
 
 
 def add_checkpoint(group: Any) -> None:
@@ -38,7 +37,7 @@ def check_output(path: str) -> None:
         raise IsADirectoryError(21, "is a directory: give the name of a file in it", path)
 
 
-def vectors_saver(path: str, format: str, vectors: str = "wv") -> "Callable[[EmbeddingModel], None]":
+def vectors_saver(path: str, format: str, vectors: str = "wv") -> "Callable[[Any], None]":
     """What writes a model, or the vectors that one of its attributes holds, to a path.
 
     A name that tells no format is found out here, before the training.
@@ -50,7 +49,7 @@ def vectors_saver(path: str, format: str, vectors: str = "wv") -> "Callable[[Emb
         return lambda model: model.save(path)
     kind: Any = format_of_name(path) if format == "auto" else format
 
-    def save(model: "EmbeddingModel") -> None:
+    def save(model: Any) -> None:
         keyed: KeyedVectors = getattr(model, vectors)
         keys = [str(key) for key in keyed.index_to_key]
         write_vectors(path, keys, keyed.vectors, counts=keyed.expandos.get("count"), format=kind)
