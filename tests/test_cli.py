@@ -19,6 +19,7 @@ from lexigrad.cli.vectors import load_vectors
 from lexigrad.embed.adagram import AdaGram
 from lexigrad.embed.doc2vec import Doc2Vec
 from lexigrad.embed.keyedvectors import KeyedVectors
+from lexigrad.embed.lda2vec import LDA2Vec
 from lexigrad.embed.word2vec import Word2Vec
 from lexigrad.progress import Progress, bar
 from lexigrad.text import builtin
@@ -196,6 +197,18 @@ def test_train_adagram_writes_senses(corpus: Path, tmp_path: Path, capsys) -> No
     senses = KeyedVectors.load_word2vec_format(tmp_path / "a.txt")
     assert senses.index_to_key == model.sv.index_to_key
     assert "missing.txt: No such file" in fails(capsys, *line, "-o", tmp_path / "a.txt", "--stopwords", "missing.txt")
+
+
+def test_train_lda2vec_writes_topics(corpus: Path, tmp_path: Path, capsys) -> None:
+    line = ["train", "lda2vec", str(corpus), "--size", "8", "--topics", "4", "--threads", "1", "--epochs", "2"]
+    line += ["--prior", "0.3", "--strength", "2", "--negative", "3", "--ns-exponent", "0.5", "--window", "4"]
+    assert cli.main([*line, "-o", str(tmp_path / "a.model")]) == 0
+    assert re.search(r"4 topics, 8 dimensions -> .* words/s\)", capsys.readouterr().err)
+    model = LDA2Vec.load(tmp_path / "a.model")
+    assert (model.topics, model.prior, model.strength, model.negative, model.window) == (4, 0.3, 2, 3, 4)
+    assert model.document_mixtures.shape == (800, 4)
+    assert cli.main([*line, "-o", str(tmp_path / "a.txt"), "-q"]) == 0
+    assert KeyedVectors.load_word2vec_format(tmp_path / "a.txt").index_to_key == model.tv.index_to_key
 
 
 def test_failures_are_one_line_and_code_1(corpus: Path, tmp_path: Path, vectors: Path, capsys) -> None:

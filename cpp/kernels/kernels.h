@@ -108,6 +108,24 @@ struct AdaGram {
   bool compute_loss, several_workers;
 };
 
+// lda2vec on a stream of word ids in which every document has an end.
+struct Lda2Vec {
+  Corpus corpus;
+  float* input;          // (vocabulary, stride) word vectors v; rows 64-byte aligned and zero past their size
+  float* topic_vectors;  // (topics, stride)
+  float* weights;        // (documents, topics) whose softmax is a document's mixture
+  std::int64_t stride, padded_size;
+  int topics;
+  const std::int64_t* ends;  // (documents) the position of each document's end
+  std::int64_t documents;
+  Outputs outputs;      // negative sampling
+  bool train_topics;    // else documents take no part
+  float prior;          // concentration of the Dirichlet distribution
+  float strength;       // of its logarithm, once a document and epoch
+  float document_rate;  // learning rate of the documents' weights, relative to that of the vectors
+  bool compute_loss;
+};
+
 // Euclidean lengths: out[i] = |rows[i]|, for i in [begin, end); no overflow nor underflow on the way.
 struct RowNorms {
   const float* rows;  // (n, size), `stride` floats from row to row
@@ -376,6 +394,8 @@ struct Kernels {
                   TrainingTotals& totals);
   std::size_t (*adagram_workspace)(const AdaGram&);
   void (*adagram)(const AdaGram&, std::int64_t begin, std::int64_t end, float alpha, void* workspace, TrainingTotals&);
+  std::size_t (*lda2vec_workspace)(const Lda2Vec&);
+  void (*lda2vec)(const Lda2Vec&, std::int64_t begin, std::int64_t end, float alpha, void* workspace, TrainingTotals&);
   void (*row_norms)(const RowNorms&, std::int64_t begin, std::int64_t end);
   void (*quantise_rows)(const QuantiseRows&, std::int64_t begin, std::int64_t end);
   void (*screen)(const Screen&, std::int64_t begin, std::int64_t end);

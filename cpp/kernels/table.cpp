@@ -14,6 +14,7 @@ void fill_ctc(Kernels&);
 void fill_doc2vec(Kernels&);
 void fill_optimizers(Kernels&);
 void fill_gru(Kernels&);
+void fill_lda2vec(Kernels&);
 void fill_lstm(Kernels&);
 void fill_recurrent(Kernels&);
 void fill_rnn(Kernels&);
@@ -32,6 +33,7 @@ void fill(Kernels& table) {
   fill_doc2vec(table);
   fill_optimizers(table);
   fill_gru(table);
+  fill_lda2vec(table);
   fill_lstm(table);
   fill_recurrent(table);
   fill_rnn(table);

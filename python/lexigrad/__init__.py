@@ -8,6 +8,7 @@ from lexigrad.embed.cooccurrence import cooccurrence, one_hot, term_document
 from lexigrad.embed.doc2vec import Doc2Vec
 from lexigrad.embed.fasttext import FastTextModel
 from lexigrad.embed.keyedvectors import KeyedVectors
+from lexigrad.embed.lda2vec import LDA2Vec
 from lexigrad.embed.svd import SVDEmbedding
 from lexigrad.embed.word2vec import Word2Vec
 from lexigrad.gradcheck import gradcheck
@@ -24,6 +25,7 @@ __all__ = [
     "FastTextModel",
     "FrozenPhrases",
     "KeyedVectors",
+    "LDA2Vec",
     "Phrases",
     "SVDEmbedding",
     "StopTraining",

@@ -266,6 +266,35 @@ class Doc2VecTrainer:
         keys: list[int],
     ) -> bool: ...
 
+def lda2vec_train(
+    tokens: NDArray[np.int32],
+    *,
+    begin: int,
+    end: int,
+    block: int,
+    threads: int,
+    alpha: float,
+    alpha_step: float,
+    min_alpha: float,
+    key: int,
+    vector_size: int,
+    input: NDArray[np.float32],
+    rows: NDArray[np.float32],
+    topic_vectors: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    ends: NDArray[np.int64],
+    keep: NDArray[np.uint32] | None,
+    alias: NDArray[np.uint32],
+    negative: int,
+    window: int,
+    shrink_windows: bool,
+    train_topics: bool,
+    prior: float,
+    strength: float,
+    document_rate: float,
+    compute_loss: bool,
+) -> dict[str, float]: ...
+
 _Floats = NDArray[np.float32]
 _Longs = NDArray[np.int64]
 
