@@ -6,6 +6,7 @@
 
 namespace lexigrad {
 void bind_cooccurrence(pybind11::module_& m);
+void bind_glove(pybind11::module_& m);
 void bind_losses(pybind11::module_& m);
 void bind_optim(pybind11::module_& m);
 void bind_phrases(pybind11::module_& m);
@@ -26,6 +27,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   m.def("num_threads", &num_threads);
   m.def("set_num_threads", &set_num_threads, pybind11::arg("count"));
   bind_cooccurrence(m);
+  bind_glove(m);
   bind_losses(m);
   bind_optim(m);
   bind_phrases(m);

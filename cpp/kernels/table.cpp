@@ -11,6 +11,7 @@ void fill_clip(Kernels&);
 void fill_crf(Kernels&);
 void fill_ctc(Kernels&);
 void fill_optimizers(Kernels&);
+void fill_glove(Kernels&);
 void fill_gru(Kernels&);
 void fill_lstm(Kernels&);
 void fill_recurrent(Kernels&);
@@ -27,6 +28,7 @@ void fill(Kernels& table) {
   fill_crf(table);
   fill_ctc(table);
   fill_optimizers(table);
+  fill_glove(table);
   fill_gru(table);
   fill_lstm(table);
   fill_recurrent(table);

@@ -4,6 +4,7 @@ from lexigrad import diagnostics, models, nn, onnx, optim
 from lexigrad._core import num_threads, set_num_threads
 from lexigrad.embed.callbacks import CallbackAny2Vec, StopTraining, TrainingInterrupted
 from lexigrad.embed.cooccurrence import cooccurrence, one_hot, term_document
+from lexigrad.embed.glove import GloVe
 from lexigrad.embed.keyedvectors import KeyedVectors
 from lexigrad.embed.svd import SVDEmbedding
 from lexigrad.embed.word2vec import Word2Vec
@@ -16,6 +17,7 @@ __version__ = "0.1.0"
 __all__ = [
     "CallbackAny2Vec",
     "FrozenPhrases",
+    "GloVe",
     "KeyedVectors",
     "Phrases",
     "SVDEmbedding",
