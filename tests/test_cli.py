@@ -16,6 +16,8 @@ import pytest
 
 from lexigrad import __version__, cli
 from lexigrad.cli.vectors import load_vectors
+from lexigrad.embed.adagram import AdaGram
+from lexigrad.embed.doc2vec import Doc2Vec
 from lexigrad.embed.keyedvectors import KeyedVectors
 from lexigrad.embed.word2vec import Word2Vec
 from lexigrad.progress import Progress, bar
@@ -72,8 +74,20 @@ def fails(capsys, *args: object) -> str:
 def test_version_and_help() -> None:
     assert run("--version").stdout == f"lexigrad {__version__}\n"
     assert "lexigrad train word2vec" in run("--help").stdout
-    commands = ["train", "train word2vec", "train lm", "sample", "similar", "analogy", "eval", "eval lm", "convert"]
-    commands += ["phrases", "plot", "bench", "demo", "diagnose", "diagnose gradient-flow", "diagnose clipping"]
+    commands = [
+        "train",
+        "train word2vec",
+        "train doc2vec",
+        "train adagram",
+        "train lm",
+        "sample",
+        "similar",
+        "analogy",
+        "eval",
+        "eval lm",
+    ]
+    commands += ["convert", "phrases", "plot", "bench", "demo", "diagnose"]
+    commands += ["diagnose gradient-flow", "diagnose clipping"]
     for command in commands:
         shown = run(*command.split(), "--help")
         assert shown.returncode == 0
@@ -146,6 +160,20 @@ def test_train_writes_the_format_of_the_suffix(corpus: Path, tmp_path: Path, nam
     np.testing.assert_allclose(loaded.vectors, expected.wv.vectors, rtol=1e-5, atol=1e-7)
 
 
+def test_train_doc2vec_writes_the_vectors_of_lines(corpus: Path, tmp_path: Path, capsys) -> None:
+    settings = {"vector_size": 8, "workers": 1, "epochs": 2, "window": 3}
+    for options, more in (("--dbow --dbow-words", {"dm": 0, "dbow_words": 1}), ("--concat", {"dm_concat": 1})):
+        line = ["train", "doc2vec", str(corpus), "--size", "8", "--workers", "1", "--epochs", "2", "--window", "3"]
+        expected = Doc2Vec(str(corpus), **settings, **more)
+        for name in ("d.txt", "d.model"):
+            assert cli.main([*line, *options.split(), "-o", str(tmp_path / name)]) == 0
+            assert f"{len(expected.dv)} documents, 8 dimensions" in capsys.readouterr().err
+        loaded = KeyedVectors.load_word2vec_format(tmp_path / "d.txt")
+        assert loaded.index_to_key == [str(i) for i in range(len(expected.dv))]
+        np.testing.assert_allclose(loaded.vectors, expected.dv.vectors, rtol=1e-5, atol=1e-7)
+        np.testing.assert_array_equal(Doc2Vec.load(tmp_path / "d.model").dv.vectors, expected.dv.vectors)
+
+
 def test_train_passes_its_options_on(corpus: Path, tmp_path: Path) -> None:
     options = "--cbow --window 3 --hs --min-count 2 --alpha 0.05 --min-alpha 0.001 --iter 3 --seed 7"
     path, vocabulary = tmp_path / "v.model", tmp_path / "vocabulary.txt"
@@ -161,6 +189,23 @@ def test_train_passes_its_options_on(corpus: Path, tmp_path: Path) -> None:
     assert all(model.wv.get_vecattr(word, "count") == int(count) for word, count in lines)
     assert cli.main([*line, "--softmax", "--size", "4", "--epochs", "1"]) == 0
     assert (Word2Vec.load(path).loss, Word2Vec.load(path).negative) == ("softmax", 0)
+
+
+def test_train_adagram_writes_senses(corpus: Path, tmp_path: Path, capsys) -> None:
+    (tmp_path / "stop.txt").write_text("w1 w2\nw3\n")
+    line = ["train", "adagram", str(corpus), "--dim", "8", "--prototypes", "3", "--threads", "1", "--epochs", "2"]
+    line += ["--stopwords", str(tmp_path / "stop.txt"), "--regex", "^w[0-4]", "--remove-top-k", "2", "--context-cut"]
+    line += ["--alpha", "0.2", "--d", "0.1", "--init-count", "50", "--start-lr", "0.01", "--window", "6"]
+    assert cli.main([*line, "-o", str(tmp_path / "a.model")]) == 0
+    assert re.search(r"\d+ senses, 8 dimensions -> .* words/s\)", capsys.readouterr().err)
+    model = AdaGram.load(tmp_path / "a.model")
+    settings = (model.prototypes, model.alpha, model.d, model.init_count, model.start_lr, model.window)
+    assert settings == (3, 0.2, 0.1, 50, 0.01, 6)
+    assert (model.epochs, model.workers, model.min_count, model.shrink_windows) == (2, 1, 20, True)
+    assert cli.main([*line, "-o", str(tmp_path / "a.txt"), "-q"]) == 0
+    senses = KeyedVectors.load_word2vec_format(tmp_path / "a.txt")
+    assert senses.index_to_key == model.sv.index_to_key
+    assert "missing.txt: No such file" in fails(capsys, *line, "-o", tmp_path / "a.txt", "--stopwords", "missing.txt")
 
 
 def test_failures_are_one_line_and_code_1(corpus: Path, tmp_path: Path, vectors: Path, capsys) -> None:

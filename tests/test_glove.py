@@ -196,7 +196,8 @@ def test_early_stop_copies_and_more_words():
 
     model = small(two_topics(), epochs=50, callbacks=[Stop()])
     assert len(model.epoch_losses) == 1
-    np.testing.assert_array_equal(copy.deepcopy(model).wv.vectors, model.wv.vectors)
+    for other in (model, small(two_topics(), output="concatenation")):
+        np.testing.assert_array_equal(copy.deepcopy(other).wv.vectors, other.wv.vectors)
     before = model.word_vectors.copy()
     model.build_vocab([["apple", "quince"]], update=True)
     np.testing.assert_array_equal(model.word_vectors[:11], before)

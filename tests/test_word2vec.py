@@ -561,7 +561,7 @@ def test_iterable_that_raises_passes_its_exception():
 
 
 def test_divergence_is_an_error(corpus):
-    with pytest.raises(FloatingPointError, match="smaller alpha"):
+    with pytest.raises(FloatingPointError, match="a smaller one"):
         small(corpus, alpha=1e30, min_alpha=1e30, epochs=5, sg=1)
 
 

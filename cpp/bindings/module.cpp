@@ -5,7 +5,9 @@
 #include "core/parallel.h"
 
 namespace lexigrad {
+void bind_adagram(pybind11::module_& m);
 void bind_cooccurrence(pybind11::module_& m);
+void bind_doc2vec(pybind11::module_& m);
 void bind_glove(pybind11::module_& m);
 void bind_losses(pybind11::module_& m);
 void bind_optim(pybind11::module_& m);
@@ -26,7 +28,9 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   m.def("available_isas", &available_isas);
   m.def("num_threads", &num_threads);
   m.def("set_num_threads", &set_num_threads, pybind11::arg("count"));
+  bind_adagram(m);
   bind_cooccurrence(m);
+  bind_doc2vec(m);
   bind_glove(m);
   bind_losses(m);
   bind_optim(m);

@@ -341,8 +341,8 @@ void bind_text(py::module_& m) {
       .def("find", &find_words, py::arg("words"));
 
   py::class_<CorpusScanner>(m, "CorpusScanner")
-      .def(py::init<int, int, const WordTable*>(), py::arg("threads"), py::arg("spool"), py::arg("table"),
-           py::keep_alive<1, 4>())
+      .def(py::init<int, int, const WordTable*, bool>(), py::arg("threads"), py::arg("spool"), py::arg("table"),
+           py::arg("every_end") = false, py::keep_alive<1, 4>())
       .def("limit_table", &limit_table, py::arg("limit"), py::arg("keep"))
       .def("scan_files", &scan_files, py::arg("pieces"))
       .def("scan_bytes", &scan_bytes, py::arg("data"), py::arg("last"), py::arg("piece_size"))

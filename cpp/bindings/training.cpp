@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <memory>
 #include <new>
 #include <vector>
 
@@ -14,17 +13,6 @@ namespace {
 
 constexpr std::size_t kAlignment = 64;
 
-struct AlignedDelete {
-  void operator()(void* p) const { ::operator delete(p, std::align_val_t{kAlignment}); }
-};
-using Workspace = std::unique_ptr<void, AlignedDelete>;
-
-Workspace zeroed_workspace(std::size_t bytes) {
-  Workspace workspace(::operator new(std::max(bytes, kAlignment), std::align_val_t{kAlignment}));
-  std::memset(workspace.get(), 0, bytes);
-  return workspace;
-}
-
 // Task number -> block, such that consecutive tasks, which run at the same time, lie far apart in the corpus:
 // neighbouring text shares rare words, and with them rows that would move from core to core.
 std::int64_t spread(std::int64_t task, std::int64_t tasks, std::int64_t lanes) {
@@ -33,6 +21,20 @@ std::int64_t spread(std::int64_t task, std::int64_t tasks, std::int64_t lanes) {
 }
 
 }  // namespace
+
+void Workspaces::Delete::operator()(void* p) const { ::operator delete(p, std::align_val_t{kAlignment}); }
+
+Workspaces::Workspaces(std::size_t bytes, std::int64_t workers)
+    : bytes_(bytes), workspaces_(static_cast<std::size_t>(workers)) {}
+
+void* Workspaces::of(int worker) {
+  auto& workspace = workspaces_[static_cast<std::size_t>(worker)];
+  if (!workspace) {
+    workspace.reset(::operator new(std::max(bytes_, kAlignment), std::align_val_t{kAlignment}));
+    std::memset(workspace.get(), 0, bytes_);
+  }
+  return workspace.get();
+}
 
 float* model_matrix(py::array& a, const char* name, std::int64_t count, std::int64_t stride) {
   float* data = inout<float, 2>(a, name, {count, stride});
@@ -128,15 +130,12 @@ py::dict train_blocks(const Schedule& s, const std::function<std::size_t()>& wor
   std::vector<TrainingTotals> totals(static_cast<std::size_t>(tasks));
   {
     py::gil_scoped_release nogil;
-    const std::size_t bytes = workspace_bytes();
-    std::vector<Workspace> workspaces(static_cast<std::size_t>(workers));
+    Workspaces workspaces(workspace_bytes(), workers);
     parallel_for(tasks, s.threads, [&](std::int64_t task, int worker) {
-      auto& workspace = workspaces[static_cast<std::size_t>(worker)];
-      if (!workspace) workspace = zeroed_workspace(bytes);
       const std::int64_t first = s.begin + spread(task, tasks, workers) * s.block;
       // From the position alone, so that it does not depend on where a call begins.
       const double rate = std::max(s.min_alpha, s.alpha - s.alpha_step * static_cast<double>(first));
-      train(first, std::min(s.end, first + s.block), static_cast<float>(rate), workspace.get(),
+      train(first, std::min(s.end, first + s.block), static_cast<float>(rate), workspaces.of(worker),
             totals[static_cast<std::size_t>(task)]);
     });
   }

@@ -5,7 +5,9 @@
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <optional>
+#include <vector>
 
 #include "bindings/arrays.h"
 #include "kernels/kernels.h"
@@ -29,6 +31,20 @@ Outputs outputs_of(std::int64_t vocabulary, std::int64_t stride, std::optional<p
                    std::optional<py::array>& nodes, int negative, const std::optional<py::array>& alias,
                    const std::optional<py::tuple>& tree, bool softmax);
 
+// Memory for the threads of one call: zeroed, 64-byte aligned, made when a thread first asks for its own.
+class Workspaces {
+ public:
+  Workspaces(std::size_t bytes, std::int64_t workers);
+  void* of(int worker);
+
+ private:
+  struct Delete {
+    void operator()(void* p) const;
+  };
+  std::size_t bytes_;
+  std::vector<std::unique_ptr<void, Delete>> workspaces_;
+};
+
 // What one call trains: the tokens [begin, end) of a corpus, in blocks, at a rate that falls with the position.
 struct Schedule {
   std::int64_t begin, end, block;
@@ -40,7 +56,7 @@ struct Schedule {
 };
 void check_schedule(const Schedule& s, std::int64_t size);
 
-// One block: tokens [begin, end) at a rate, with zeroed, 64-byte aligned memory that is the thread's own.
+// One block: tokens [begin, end) at a rate, with memory that is the thread's own.
 using TrainBlock =
     std::function<void(std::int64_t begin, std::int64_t end, float rate, void* workspace, TrainingTotals& totals)>;
 

@@ -96,7 +96,8 @@ Fault read_piece(const FilePiece& piece, std::vector<char>& text, Owned& owned) 
 }
 
 // Joins the ids of a text's words and its ends of sentences to a stream; returns the number of known words.
-std::int64_t join(const Words& words, const std::vector<std::int32_t>& ids, std::vector<std::int32_t>& stream) {
+std::int64_t join(const Words& words, const std::vector<std::int32_t>& ids, bool every_end,
+                  std::vector<std::int32_t>& stream) {
   stream.resize(words.size + words.breaks.size());
   std::int32_t* out = stream.data();
   std::size_t first = 0, ends = 0;
@@ -108,7 +109,7 @@ std::int64_t join(const Words& words, const std::vector<std::int32_t>& ids, std:
   };
   for (const std::uint32_t end : words.breaks) {
     copy_to(end);
-    if (out != stream.data() && out[-1] == kEndOfSentence) continue;
+    if (!every_end && out != stream.data() && out[-1] == kEndOfSentence) continue;
     *out++ = kEndOfSentence;
     ++ends;
   }
@@ -147,7 +148,7 @@ std::vector<std::int32_t> StreamWriter::buffer() {
 // Gives a piece its place in the stream; all before it have theirs.
 void StreamWriter::settle(Waiting& piece) {
   const Encoded& encoded = piece.encoded;
-  piece.begin = !encoded.ids.empty() && encoded.ids.front() == kEndOfSentence && !stream_open_;
+  piece.begin = !every_end_ && !encoded.ids.empty() && encoded.ids.front() == kEndOfSentence && !stream_open_;
   piece.place = totals_.length;
   const std::size_t length = encoded.ids.size() - piece.begin;
   if (length > 0) stream_open_ = encoded.ids.back() != kEndOfSentence;
@@ -179,13 +180,14 @@ void StreamWriter::submit(std::int64_t index, Encoded&& encoded) {
   for (std::size_t i = first; i < last; ++i) spare_.push_back(std::move(batch_[i].encoded.ids));
 }
 
-CorpusScanner::CorpusScanner(int threads, int spool, const WordTable* frozen)
+CorpusScanner::CorpusScanner(int threads, int spool, const WordTable* frozen, bool every_end)
     : threads_(std::max(1, threads)),
       spool_(spool),
+      every_end_(every_end),
       frozen_(frozen),
       workers_(static_cast<std::size_t>(threads_)),
-      writer_(spool),
-      final_writer_(spool) {}
+      writer_(spool, every_end),
+      final_writer_(spool, every_end) {}
 
 void CorpusScanner::limit_table(std::int64_t limit, std::function<void(WordTable&)> prune) {
   limit_ = limit;
@@ -222,6 +224,12 @@ std::size_t CorpusScanner::look_up(Worker& worker, const char* text, const Words
   }
 }
 
+// The end of a text is that of its last line, unless a line break has ended it already.
+void CorpusScanner::end_text(char last_byte, Words& words) const {
+  if (every_end_ && last_byte == '\n') return;
+  words.breaks.push_back(static_cast<std::uint32_t>(words.size));
+}
+
 Fault CorpusScanner::encode(std::int64_t piece, Worker& worker, const char* text, std::int64_t offset,
                             const Words& words) {
   const std::size_t done = look_up(worker, text, words);
@@ -236,7 +244,7 @@ Fault CorpusScanner::encode(std::int64_t piece, Worker& worker, const char* text
   encoded.totals.raw_words = static_cast<std::int64_t>(words.size);
   if (spool_ != kNoSpool) {
     encoded.ids = writer_.buffer();
-    encoded.totals.words = join(words, worker.ids, encoded.ids);
+    encoded.totals.words = join(words, worker.ids, every_end_, encoded.ids);
   }
   writer_.submit(piece, std::move(encoded));
   return {};
@@ -269,8 +277,8 @@ Fault CorpusScanner::scan_files(const std::vector<FilePiece>& pieces) {
     if (const Fault fault = read_piece(piece, worker.text, owned); fault.kind) return fault;
     const char* text = worker.text.data() + owned.begin;
     tokenize(text, owned.end - owned.begin, worker.words);
-    if (piece.end == piece.size) worker.words.breaks.push_back(static_cast<std::uint32_t>(worker.words.size));
     const std::int64_t from = piece.begin - (piece.begin > 0);
+    if (piece.end == piece.size) end_text(worker.text[static_cast<std::size_t>(piece.size - from - 1)], worker.words);
     return encode(i, worker, text, from + static_cast<std::int64_t>(owned.begin), worker.words);
   });
 }
@@ -283,6 +291,7 @@ Fault CorpusScanner::scan_bytes(const char* data, std::size_t size, bool last, s
     ready = tail > 0 ? pending_.size() + tail : 0;
   }
   pending_.insert(pending_.end(), data, data + size);
+  if (size > 0) last_byte_ = data[size - 1];
   if (pending_.size() - ready > kLongestWord) {
     return {Fault::kWordTooLong, 0, pending_offset_ + static_cast<std::int64_t>(ready)};
   }
@@ -298,12 +307,13 @@ Fault CorpusScanner::scan_bytes(const char* data, std::size_t size, bool last, s
     if (begin < end && !is_space(text[end - 1])) end = skip_word(text, end, ready);
     begin = std::max(begin, std::min(skip, end));
     tokenize(text + begin, end - begin, worker.words);
-    if (last && i + 1 == pieces) worker.words.breaks.push_back(static_cast<std::uint32_t>(worker.words.size));
+    if (last && i + 1 == pieces) end_text(last_byte_, worker.words);
     return encode(i, worker, text + begin, pending_offset_ + static_cast<std::int64_t>(begin), worker.words);
   });
   pending_.resize(whole);
   pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(ready));
   pending_offset_ = last ? 0 : pending_offset_ + static_cast<std::int64_t>(ready);
+  if (last) last_byte_ = '\n';
   return fault;
 }
 
@@ -388,7 +398,7 @@ bool CorpusScanner::finish(std::int64_t pieces, Fault& fault) {
       const std::int32_t id = finals[ids[k]];
       ids[kept] = id;
       encoded.totals.words += id >= 0;
-      kept += id >= 0 || (id == kEndOfSentence && (kept == 0 || ids[kept - 1] != kEndOfSentence));
+      kept += id >= 0 || (id == kEndOfSentence && (every_end_ || kept == 0 || ids[kept - 1] != kEndOfSentence));
     }
     ids.resize(kept);
     final_writer_.submit(i, std::move(encoded));

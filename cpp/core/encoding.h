@@ -13,7 +13,7 @@
 
 namespace lexigrad {
 
-constexpr std::int32_t kEndOfSentence = -1;  // in a stream of ids; empty sentences have none
+constexpr std::int32_t kEndOfSentence = -1;  // in a stream of ids; empty sentences have none, unless asked for
 constexpr int kNoSpool = -1;
 
 // A part [begin, end) of a file that is open for reading and `size` bytes long. It owns the words that start and the
@@ -63,7 +63,7 @@ class StreamWriter {
     std::int32_t length, worker, types;
   };
 
-  explicit StreamWriter(int file) : file_(file) {}
+  StreamWriter(int file, bool every_end) : file_(file), every_end_(every_end) {}
 
   void start_batch(std::int64_t pieces);  // pieces 0 to pieces - 1 are going to follow
   std::vector<std::int32_t> buffer();     // for the ids of a piece; submit() takes it back
@@ -84,6 +84,7 @@ class StreamWriter {
   void settle(Waiting& piece);
 
   const int file_;
+  const bool every_end_;
   std::mutex mutex_;
   std::vector<Waiting> batch_;
   std::size_t next_ = 0;
@@ -99,8 +100,9 @@ class StreamWriter {
 // Pieces keep the order of the corpus: results do not depend on the number of threads.
 class CorpusScanner {
  public:
-  // `spool` is a file open for reading and writing, or kNoSpool. `frozen`, the table, must outlive the scanner.
-  CorpusScanner(int threads, int spool, const WordTable* frozen);
+  // `spool` is a file open for reading and writing, or kNoSpool. `frozen`, the table, must outlive the scanner. With
+  // `every_end` sentences (lines) without a known word have their end in the stream too, so that it counts them.
+  CorpusScanner(int threads, int spool, const WordTable* frozen, bool every_end = false);
 
   // Counts on one thread and calls `prune` after each sentence, or 10,000 words of one, that leaves more than `limit`
   // words in the table. Before anything is scanned, without spool and table.
@@ -136,14 +138,17 @@ class CorpusScanner {
   Fault encode(std::int64_t piece, Worker& worker, const char* text, std::int64_t offset, const Words& words);
   std::size_t look_up(Worker& worker, const char* text, const Words& words);
   void end_sentence();
+  void end_text(char last_byte, Words& words) const;
 
   const int threads_, spool_;
+  const bool every_end_;
   const WordTable* const frozen_;
   std::vector<Worker> workers_;
   StreamWriter writer_, final_writer_;
 
   std::vector<char> pending_;  // scan_bytes: the start of a word that the next part goes on with
   std::int64_t pending_offset_ = 0;
+  char last_byte_ = '\n';  // of the text so far
 
   std::int64_t limit_ = 0;
   std::function<void(WordTable&)> prune_;

@@ -40,6 +40,7 @@ struct Outputs {
   const float* path_labels;          // 1 where the path goes left (code 0), else 0
   int longest_path;
   bool softmax;  // the exact softmax over the vocabulary, on `rows`
+  bool frozen;   // all of this stays as it is, only inputs learn
 };
 
 // What training has seen; sums are exact enough to be added up over billions of predictions.
@@ -73,6 +74,38 @@ struct Word2Vec {
   Outputs outputs;
   bool skip_gram, mean, compute_loss;
   bool several_workers;  // calls run at the same time on the same model
+};
+
+// Paragraph vectors on a stream of word ids in which every document has an end.
+struct Doc2Vec {
+  Word2Vec words;     // what it is built on: skip_gram stands for PV-DBOW; input may be null if no words are trained
+  float* rows;        // (tags, words.stride) document vectors, one for each tag
+  const float* lock;  // (tags) factors on the document vectors' updates, or null
+  const std::int64_t* ends;  // (documents) the position of each document's end
+  std::int64_t documents;
+  const std::int64_t* tag_offsets;  // (documents + 1) document d has tags[tag_offsets[d]] and on; null: its row is d
+  const std::int32_t* tags;
+  std::int64_t most_tags;    // that a document has
+  bool train_words;          // PV-DBOW: skip-gram besides
+  bool concatenate;          // PV-DM: vectors side by side, those of most_tags tags and of a whole window
+  float* padding;            // with concatenation: the vector in the place of words beyond a document's edges
+  std::int64_t size;         // with concatenation: floats in a vector,
+  std::int64_t places_size;  // and of all places, rounded up to `width` floats
+};
+
+// AdaGram on a stream of word ids: every word has up to `prototypes` senses, with a vector each.
+struct AdaGram {
+  Corpus corpus;
+  float* input;  // (vocabulary * prototypes, stride) the senses' vectors; rows 64-byte aligned and zero past their size
+  std::int64_t stride;
+  std::int64_t padded_size;
+  float* occurrences;          // (vocabulary, prototypes) how many of a word's occurrences are in each sense
+  const std::int64_t* counts;  // (vocabulary)
+  int prototypes;
+  float alpha, d;         // stick k is broken at Beta(1 - d, alpha + k d)
+  float sense_threshold;  // senses of a smaller probability take no step
+  Outputs outputs;        // hierarchical softmax
+  bool compute_loss, several_workers;
 };
 
 // Euclidean lengths: out[i] = |rows[i]|, for i in [begin, end); no overflow nor underflow on the way.
@@ -359,6 +392,11 @@ struct Kernels {
                    TrainingTotals&);
   // Groups [begin, end) of the order.
   void (*glove)(const Glove&, std::int64_t begin, std::int64_t end, float rate, TrainingTotals&);
+  std::size_t (*doc2vec_workspace)(const Doc2Vec&);
+  void (*doc2vec)(const Doc2Vec&, std::int64_t begin, std::int64_t end, float alpha, void* workspace,
+                  TrainingTotals& totals);
+  std::size_t (*adagram_workspace)(const AdaGram&);
+  void (*adagram)(const AdaGram&, std::int64_t begin, std::int64_t end, float alpha, void* workspace, TrainingTotals&);
   void (*row_norms)(const RowNorms&, std::int64_t begin, std::int64_t end);
   void (*quantise_rows)(const QuantiseRows&, std::int64_t begin, std::int64_t end);
   void (*screen)(const Screen&, std::int64_t begin, std::int64_t end);

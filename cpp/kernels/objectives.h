@@ -110,6 +110,7 @@ struct StepBuffers {
   float* labels;            // (N) 1 for a word to predict, 0 for another
   float* weights[kShared];  // (N) for each centre: how often an input that predicts it meets each output row
   Ahead ahead;
+  bool frozen;
   F* probe;  // sum of all scores, to see infinities and NaN
 };
 
@@ -130,6 +131,7 @@ INLINE StepBuffers take_step_buffers(Arena& arena, const Outputs& o, std::size_t
   s.labels = arena.take<float>(o.softmax ? 0 : padded);
   for (auto& weights : s.weights) weights = arena.take<float>(o.softmax ? 0 : padded);
   s.ahead.rows = arena.take<const float*>(kShared * (n + 1 + static_cast<std::size_t>(o.longest_path)));
+  s.frozen = o.frozen;
   s.probe = arena.take<F>(1);
   return s;
 }
@@ -142,6 +144,15 @@ INLINE F keep_first(F v, int count) {
 
 // 1 in the first `count` lanes, 0 in the others.
 INLINE F lanes_below(int count) { return keep_first(splat(1.0f), count); }
+
+// Adds the gradients that stand in the place of the scores to the inputs' steps, and to the N output rows.
+INLINE void apply_gradients(const Inputs& in, int N, std::size_t size, StepBuffers& s) {
+  if (s.frozen) {
+    accumulate(in.step, in.count, s.b, N, size, s.scores, s.ahead);
+  } else {
+    update(in.a, in.step, in.count, s.b, N, size, s.scores, s.ahead);
+  }
+}
 
 // Binary logistic regression of every input on every output row (Mikolov et al. 2013, eq. 4; Goldberg and Levy 2014):
 //   loss = -sum w (label log s(x) + (1 - label) log s(-x)),   x = a . b,   -dloss/dx = w (label - s(x))
@@ -166,7 +177,7 @@ INLINE void train_logistic(const Inputs& in, int centres, int N, std::size_t siz
   }
   *s.probe += probe;
   if (compute_loss) totals.loss += static_cast<double>(sum(loss));
-  update(in.a, in.step, in.count, s.b, N, size, s.scores, s.ahead);
+  apply_gradients(in, N, size, s);
 }
 
 // What neighbouring centres are predicted against: their own words and their negative samples, each row once.
@@ -305,7 +316,7 @@ INLINE void train_softmax(const Outputs& o, std::int32_t word, const Inputs& in,
     for (int k = 0; k < V; ++k) x[k] *= scale;
     x[word] += alpha * times;
   }
-  update(in.a, in.step, in.count, s.b, V, size, s.scores, s.ahead);
+  apply_gradients(in, V, size, s);
 }
 
 }  // namespace

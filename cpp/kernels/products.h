@@ -210,5 +210,32 @@ INLINE void update(const float* const* a, float* const* step, int M, float* cons
   ahead.count = 0;
 }
 
+// The same with b left as it is:  step[m] += sum_k G[m, k] b[k].
+inline void accumulate(float* const* step, int M, float* const* b, int N, std::size_t size, const float* g,
+                       Ahead& ahead) {
+  constexpr std::size_t places = 4;
+  const std::ptrdiff_t ld = padded_columns(N);
+  for (int m = 0; m < M; ++m, g += ld) {
+    std::size_t i = 0;
+    for (; i + places * W <= size; i += places * W) {
+      for (std::size_t line = i; line < i + places * W && m == 0; line += kLine) ahead.prefetch(line);
+      F y[places];
+      for (std::size_t p = 0; p < places; ++p) y[p] = load(step[m] + i + p * W);
+      for (int k = 0; k < N; ++k) {
+        const F gradient = splat(g[k]);
+        for (std::size_t p = 0; p < places; ++p) y[p] += gradient * load(b[k] + i + p * W);
+      }
+      for (std::size_t p = 0; p < places; ++p) store(step[m] + i + p * W, y[p]);
+    }
+    for (; i < size; i += W) {
+      if (i % kLine == 0 && m == 0) ahead.prefetch(i);
+      F y = load(step[m] + i);
+      for (int k = 0; k < N; ++k) y += splat(g[k]) * load(b[k] + i);
+      store(step[m] + i, y);
+    }
+  }
+  ahead.count = 0;
+}
+
 }  // namespace
 }  // namespace lexigrad::LEXIGRAD_ISA

@@ -6,10 +6,12 @@
 
 namespace lexigrad::LEXIGRAD_ISA {
 
+void fill_adagram(Kernels&);
 void fill_attention(Kernels&);
 void fill_clip(Kernels&);
 void fill_crf(Kernels&);
 void fill_ctc(Kernels&);
+void fill_doc2vec(Kernels&);
 void fill_optimizers(Kernels&);
 void fill_glove(Kernels&);
 void fill_gru(Kernels&);
@@ -23,10 +25,12 @@ void fill_word2vec(Kernels&);
 void fill(Kernels& table) {
   table.isa = LEXIGRAD_TEXT(LEXIGRAD_ISA);
   table.width = W;
+  fill_adagram(table);
   fill_attention(table);
   fill_clip(table);
   fill_crf(table);
   fill_ctc(table);
+  fill_doc2vec(table);
   fill_optimizers(table);
   fill_glove(table);
   fill_gru(table);

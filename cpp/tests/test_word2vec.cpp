@@ -1,12 +1,11 @@
 // The word2vec kernel on every instruction set against the baseline, on small random models of odd sizes. Every array
 // is a heap block of exactly its size, so that a sanitizer sees a step too far.
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
-#include <memory>
 #include <random>
 #include <vector>
 
+#include "blocks.h"
 #include "check.h"
 #include "core/sampling.h"
 #include "levels.h"
@@ -14,22 +13,6 @@
 namespace {
 
 using namespace lexigrad;
-
-struct Free {
-  void operator()(void* p) const { std::free(p); }
-};
-template <typename T>
-using Block = std::unique_ptr<T[], Free>;
-
-// Zeroed, 64-byte aligned; `count` * sizeof(T) is rounded up to whole lines, as the matrices are.
-template <typename T>
-Block<T> aligned(std::size_t count) {
-  const std::size_t bytes = (count * sizeof(T) + 63) / 64 * 64;
-  if (bytes == 0) return nullptr;
-  void* p = std::aligned_alloc(64, bytes);
-  std::memset(p, 0, bytes);
-  return Block<T>(static_cast<T*>(p));
-}
 
 struct Setting {
   std::int64_t size;  // of the vectors
@@ -44,17 +27,6 @@ constexpr std::int64_t kBlock = 32;
 constexpr float kAlpha =
     0.001f;  // wide windows over two words take 64 times 21 such steps at once: no more, or they diverge
 
-// A stream whose sentences end now and then, and just before, at and after the blocks' borders.
-std::vector<std::int32_t> stream(std::int32_t vocabulary, std::mt19937& random) {
-  std::vector<std::int32_t> tokens(5 * kBlock + 7);
-  for (auto& token : tokens) {
-    token = random() % 23 == 0 ? -1 : static_cast<std::int32_t>(random() % static_cast<unsigned>(vocabulary));
-  }
-  tokens[kBlock - 1] = tokens[2 * kBlock] = tokens[3 * kBlock] = tokens[3 * kBlock - 1] = -1;
-  for (std::int64_t i = 3 * kBlock + 1; i < 5 * kBlock; ++i) tokens[i] = std::max(tokens[i], 0);  // spans a border
-  return tokens;
-}
-
 struct Model {
   Setting setting;
   std::int64_t stride;
@@ -68,7 +40,7 @@ struct Model {
 
   explicit Model(const Setting& s) : setting(s), stride((s.size + 15) / 16 * 16) {
     std::mt19937 random(static_cast<unsigned>(s.size * 1000 + s.vocabulary));
-    tokens = stream(s.vocabulary, random);
+    tokens = token_stream(s.vocabulary, kBlock, random);
     std::vector<std::int64_t> counts;
     for (std::int32_t w = 0; w < s.vocabulary; ++w) counts.push_back(1 + static_cast<std::int64_t>(random() % 100));
     keep.resize(counts.size());
@@ -140,11 +112,6 @@ struct Model {
     }
   }
 };
-
-void check_equal(const Block<float>& a, const Block<float>& b, std::int64_t count) {
-  CHECK(!a == !b);
-  for (std::int64_t i = 0; a && i < count; ++i) CHECK_NEAR(a[i], b[i], 2e-4 * (1 + std::abs(b[i])));
-}
 
 void check_setting(const std::vector<Kernels>& all, const Setting& s) {
   Model expected(s);

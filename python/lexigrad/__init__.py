@@ -2,26 +2,34 @@
 
 from lexigrad import diagnostics, models, nn, onnx, optim
 from lexigrad._core import num_threads, set_num_threads
+from lexigrad.embed.adagram import AdaGram
 from lexigrad.embed.callbacks import CallbackAny2Vec, StopTraining, TrainingInterrupted
 from lexigrad.embed.cooccurrence import cooccurrence, one_hot, term_document
+from lexigrad.embed.doc2vec import Doc2Vec
+from lexigrad.embed.fasttext import FastTextModel
 from lexigrad.embed.glove import GloVe
 from lexigrad.embed.keyedvectors import KeyedVectors
 from lexigrad.embed.svd import SVDEmbedding
 from lexigrad.embed.word2vec import Word2Vec
 from lexigrad.gradcheck import gradcheck
 from lexigrad.tensor import Tensor, detect_anomaly, enable_grad, is_grad_enabled, no_grad
+from lexigrad.text.documents import TaggedDocument
 from lexigrad.text.phrases import FrozenPhrases, Phrases
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AdaGram",
     "CallbackAny2Vec",
+    "Doc2Vec",
+    "FastTextModel",
     "FrozenPhrases",
     "GloVe",
     "KeyedVectors",
     "Phrases",
     "SVDEmbedding",
     "StopTraining",
+    "TaggedDocument",
     "Tensor",
     "TrainingInterrupted",
     "Word2Vec",

@@ -23,7 +23,7 @@ class WordTable:
     def find(self, words: list[str]) -> NDArray[np.int32]: ...
 
 class CorpusScanner:
-    def __init__(self, threads: int, spool: int, table: WordTable | None) -> None: ...
+    def __init__(self, threads: int, spool: int, table: WordTable | None, every_end: bool = False) -> None: ...
     def limit_table(self, limit: int, keep: Callable[[str, int, int], bool] | None) -> None: ...
     def scan_files(self, pieces: list[tuple[int, int, int, int]]) -> _Fault | None: ...
     def scan_bytes(self, data: bytes, last: bool, piece_size: int) -> _Fault | None: ...
@@ -212,6 +212,84 @@ def word2vec_train(
     mean: bool,
     compute_loss: bool,
 ) -> dict[str, float]: ...
+def adagram_train(
+    tokens: NDArray[np.int32],
+    *,
+    begin: int,
+    end: int,
+    block: int,
+    threads: int,
+    alpha: float,
+    alpha_step: float,
+    min_alpha: float,
+    key: int,
+    vector_size: int,
+    input: NDArray[np.float32],
+    nodes: NDArray[np.float32],
+    occurrences: NDArray[np.float32],
+    counts: NDArray[np.int64],
+    keep: NDArray[np.uint32] | None,
+    tree: tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]],
+    window: int,
+    shrink_windows: bool,
+    concentration: float,
+    discount: float,
+    sense_threshold: float,
+    compute_loss: bool,
+) -> dict[str, float]: ...
+
+class Doc2VecTrainer:
+    def __init__(
+        self,
+        *,
+        vector_size: int,
+        input: NDArray[np.float32],
+        rows: NDArray[np.float32] | None,
+        nodes: NDArray[np.float32] | None,
+        lock: NDArray[np.float32] | None,
+        keep: NDArray[np.uint32] | None,
+        alias: NDArray[np.uint32] | None,
+        tree: tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]] | None,
+        negative: int,
+        documents: NDArray[np.float32],
+        document_lock: NDArray[np.float32] | None,
+        window: int,
+        shrink_windows: bool,
+        dbow: bool,
+        mean: bool,
+        train_words: bool,
+        padding: NDArray[np.float32] | None,
+        tag_count: int,
+    ) -> None: ...
+    def train(
+        self,
+        tokens: NDArray[np.int32],
+        *,
+        begin: int,
+        end: int,
+        block: int,
+        threads: int,
+        alpha: float,
+        alpha_step: float,
+        min_alpha: float,
+        key: int,
+        ends: NDArray[np.int64],
+        tag_offsets: NDArray[np.int64] | None,
+        tags: NDArray[np.int32] | None,
+        compute_loss: bool,
+    ) -> dict[str, float]: ...
+    def infer(
+        self,
+        tokens: NDArray[np.int32],
+        *,
+        offsets: NDArray[np.int64],
+        vectors: NDArray[np.float32],
+        threads: int,
+        epochs: int,
+        alpha: float,
+        min_alpha: float,
+        keys: list[int],
+    ) -> bool: ...
 
 _Floats = NDArray[np.float32]
 _Longs = NDArray[np.int64]

@@ -213,14 +213,19 @@ def window_around(sentence, i, s, random):
     return [sentence[j] for j in range(max(0, i - size), min(len(sentence), i + size + 1)) if j != i]
 
 
-def train(model, tokens, s, key, block, alpha):
-    """Train on the whole stream, block by block; ``alpha`` is a function of a block's first position."""
-    totals = Totals()
+def centres_of_blocks(tokens, s, key, block):
+    """The centres of each block, as (its first position, [(sentence, index)])."""
     blocks = {}
     for sentence in kept_words(tokens, s, key):
         for i, (position, _) in enumerate(sentence):
             blocks.setdefault(position // block * block, []).append((sentence, i))
-    for first, centres in sorted(blocks.items()):
+    return sorted(blocks.items())
+
+
+def train(model, tokens, s, key, block, alpha):
+    """Train on the whole stream, block by block; ``alpha`` is a function of a block's first position."""
+    totals = Totals()
+    for first, centres in centres_of_blocks(tokens, s, key, block):
         random = Stream(mix(key ^ mix(first)))
         for begin in range(0, len(centres), SHARED):
             group = centres[begin : begin + SHARED]

@@ -1,5 +1,6 @@
 """GloVe: word vectors whose products tell the logarithms of counts (Pennington, Socher and Manning 2014)."""
 
+import copy
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, cast
@@ -16,6 +17,7 @@ from lexigrad.embed.cooccurrence import (
     check_window,
     count_neighbours,
 )
+from lexigrad.embed.keyedvectors import KeyedVectors
 from lexigrad.embed.matrix import Matrix, PaddedMatrix
 from lexigrad.embed.model import EmbeddingModel
 from lexigrad.embed.training import Kernel, Run, one_source, whole
@@ -266,28 +268,25 @@ class GloVe(EmbeddingModel):
             self.wv.vectors = w if self.output == "word" else u
         self.wv.norms = None
 
+    def _keyed(self) -> dict[str, KeyedVectors]:
+        """None: ``wv.vectors`` is made from the matrices, and users may not replace it."""
+        return {}
+
     def _set_words(self, vocabulary: Vocabulary) -> None:
-        self.wv.index_to_key = vocabulary.words
-        self.wv.key_to_index = vocabulary.index
+        super()._set_words(vocabulary)
         self._refresh()
-        self.wv.expandos["count"] = np.array(vocabulary.counts)
-        self.corpus_count = vocabulary.sentences
-        self.corpus_total_words = vocabulary.raw_words
 
-    def _adopt_replaced_vectors(self) -> None:
-        """Nothing: ``wv.vectors`` is made from the matrices."""
-
-    def _draw_first_vectors(self, known: int) -> None:
-        """Rows from ``known`` on become uniform in (-1/2, 1/2) / vector_size; the biases begin at 0."""
+    def _draw_first_vectors(self, known: Mapping[str, int]) -> None:
+        """New rows become uniform in (-1/2, 1/2) / vector_size; their biases begin at 0."""
         random = np.random.default_rng(self.seed)
-        size = len(self._input.view)
+        size, old = len(self._input.view), known.get("_input", 0)
         for matrix in (self._input.view, self._context.view):
             for begin in range(0, size, _ROWS_DRAWN):
                 block = random.random((min(_ROWS_DRAWN, size - begin), self.vector_size), dtype=np.float32)
-                fresh = max(known - begin, 0)
+                fresh = max(old - begin, 0)
                 matrix[begin + fresh : begin + len(block)] = ((block - np.float32(0.5)) / self.vector_size)[fresh:]
         biases = np.zeros((size, 4), np.float32)
-        biases[:known] = self._biases[:known]
+        biases[:old] = self._biases[:old]
         self._biases = biases
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
@@ -300,8 +299,9 @@ class GloVe(EmbeddingModel):
             raise ValueError(f"biases of shape {biases.shape} where {(len(self.wv), 4)} is expected")
         self._biases = np.array(biases, np.float32)
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
+    def _copy_keyed(self) -> None:
+        self.wv = copy.copy(self.wv)
+        self.wv.expandos = dict(self.wv.expandos)
         self._refresh()
 
     # Stanford's files

@@ -67,6 +67,7 @@ class KeyedVectors:
         expandos: dict from the name of an attribute to its values, one for each key.
         norms: Euclidean length of every row, or None before it is needed.
         vectors_lockf: factors on the updates of vectors in training: one for all, or one for each key; 0 freezes.
+        rows_as_keys: whether an int that is no key stands for a row; false for tags of documents that are ints.
 
     Raises:
         ValueError: ``vector_size`` is less than 1, or ``count`` negative.
@@ -81,6 +82,7 @@ class KeyedVectors:
         self.next_index = 0
         self.expandos: dict[str, Array] = {}
         self.vectors_lockf: NDArray[np.float32] = np.ones(1, np.float32)
+        self.rows_as_keys = True
         self._norms: Array | None = None
         self._searchable: _Searchable | None = None
         self._vectors: Array = np.zeros((count, vector_size), dtype=dtype)
@@ -120,7 +122,7 @@ class KeyedVectors:
     # Keys and their vectors.
 
     def get_index(self, key: Any, default: int | None = None) -> int:
-        """Row of a key; an int that is no key itself is taken as a row.
+        """Row of a key; with ``rows_as_keys`` an int that is no key itself is taken as a row.
 
         Raises:
             KeyError: there is no such key and ``default`` is None.
@@ -128,7 +130,7 @@ class KeyedVectors:
         index = self.key_to_index.get(key)
         if index is not None:
             return index
-        if isinstance(key, (int, np.integer)) and 0 <= key < len(self.index_to_key):
+        if self.rows_as_keys and isinstance(key, (int, np.integer)) and 0 <= key < len(self.index_to_key):
             return int(key)
         if default is not None:
             return default
@@ -573,7 +575,7 @@ class KeyedVectors:
 
     def similarity(self, w1: Key, w2: Key) -> np.float32:
         """Cosine of two keys."""
-        a, b = self._units([self.get_index(w1), self.get_index(w2)])
+        a, b = self.get_vectors([w1, w2], norm=True)
         return np.float32(np.dot(a, b))
 
     def distance(self, w1: Key, w2: Key) -> np.float32:
@@ -691,8 +693,8 @@ class KeyedVectors:
             raise ValueError("cannot search for nothing: give at least one positive or negative key or vector")
         total, mass, given = np.zeros(self.vector_size), 0.0, []
         for item, weight in terms:
-            if not isinstance(item, np.ndarray):
-                given.append(self.get_index(item))
+            if not isinstance(item, np.ndarray) and (row := self.get_index(item, -1)) >= 0:
+                given.append(row)
             total += weight * self._vector_of(item)
             mass += abs(weight)
         return _unit(total / (mass or 1)).astype(np.float32), given
@@ -999,11 +1001,12 @@ class KeyedVectors:
         whole = np.array([not isinstance(key, str) for key in self.index_to_key], np.uint8)
         if whole.any():
             arrays["key_is_integer"] = whole
+        metadata = {"format": "lexigrad.KeyedVectors", "version": 1, "rows_as_keys": self.rows_as_keys}
         for name, values in self.expandos.items():
             if values.dtype == object:
                 raise TypeError(f"attribute {name!r} holds objects and cannot be saved: store numbers, or remove it")
             arrays[f"vecattr.{name}"] = values
-        write_safetensors(fname, arrays, {"format": "lexigrad.KeyedVectors", "version": 1})
+        write_safetensors(fname, arrays, metadata)
 
     @classmethod
     def load(cls, fname: Path, mmap: str | None = None) -> Self:
@@ -1041,6 +1044,7 @@ class KeyedVectors:
             raise ValueError(f"{len(keys)} keys, of which only {len(result.key_to_index)} are different")
         result.next_index = len(keys)
         result.vectors = vectors
+        result.rows_as_keys = bool(metadata.get("rows_as_keys", True))
         for name, values in arrays.items():
             if name.startswith("vecattr."):
                 if values.ndim < 1 or len(values) != len(keys):

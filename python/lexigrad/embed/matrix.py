@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 _ALIGNMENT = 64
 _FLOATS = _ALIGNMENT // 4
+_ROWS_DRAWN = 1024  # at a time
 
 Matrix = NDArray[np.float32]
 
@@ -37,3 +38,25 @@ class PaddedMatrix:
         matrix = PaddedMatrix(rows + added, size)
         matrix.padded[:rows] = self.padded
         return matrix
+
+
+def draw_rows(matrix: Matrix, seed: int, first: int = 0) -> None:
+    """Make the rows from ``first`` on uniform in (-1 / size, 1 / size), as gensim draws first vectors.
+
+    A row does not depend on ``first``, nor on how many follow it.
+    """
+    random = np.random.default_rng(seed)
+    rows, size = matrix.shape
+    for begin in range(0, rows, _ROWS_DRAWN):
+        block = random.random((min(_ROWS_DRAWN, rows - begin), size), dtype=np.float32)
+        block *= 2.0
+        block -= 1.0
+        block /= size
+        fresh = max(first - begin, 0)
+        matrix[begin + fresh : begin + len(block)] = block[fresh:]
+
+
+def unit_rows(rows: Matrix) -> Matrix:
+    """The rows scaled to length 1, as a new array; rows of zeros stay."""
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.where(lengths > 0, lengths, 1), np.float32)

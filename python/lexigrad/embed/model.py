@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lexigrad.embed.callbacks import StopTraining, TrainingInterrupted
 from lexigrad.embed.keyedvectors import KeyedVectors
-from lexigrad.embed.matrix import PaddedMatrix
+from lexigrad.embed.matrix import PaddedMatrix, draw_rows
 from lexigrad.embed.training import Kernel, Run, check_rates, one_source, vocabulary_progress, whole
 from lexigrad.io.safetensors import read_safetensors, write_safetensors
 from lexigrad.io.vector_file import pack_words, unpack_words
@@ -23,15 +23,14 @@ from lexigrad.text.encoding import TokenStream, count, encode, scan
 from lexigrad.text.vocabulary import TrimRule, Vocabulary, WordCounts, select, update
 
 _VERSION = 1
-_ROWS_DRAWN = 1024  # first vectors made at a time
 
 
 class EmbeddingModel(ABC):
     """Base of the models that train on a stream of words under gensim's names.
 
     A model says which settings it saves (``_SETTINGS``), which matrices it trains and under which names they are
-    saved (``_MATRICES``, ``_matrix_rows``), and brings a kernel (``_kernel``). It calls ``_set_common`` first in its
-    constructor and ``_fit`` last.
+    saved (``_MATRICES``, ``_matrix_rows``), which of them begin random (``_DRAWN``), and brings a kernel (``_kernel``).
+    It calls ``_set_common`` first in its constructor and ``_fit`` last.
 
     Attributes:
         wv: the words and their vectors.
@@ -43,6 +42,8 @@ class EmbeddingModel(ABC):
 
     _SETTINGS: ClassVar[tuple[str, ...]]  # constructor arguments that are kept with the model, all attributes too
     _MATRICES: ClassVar[Mapping[str, str]] = {"_input": "vectors"}  # attribute, and its name in files
+    _DRAWN: ClassVar[Mapping[str, int]] = {"_input": 0}  # matrices that begin random, and what the seed has added
+    _EVERY_END: ClassVar[bool] = False  # whether streams have the ends of sentences without a known word
     _STATE: ClassVar[tuple[str, ...]] = (
         "corpus_count",
         "corpus_total_words",
@@ -95,7 +96,7 @@ class EmbeddingModel(ABC):
         self.total_train_time = 0.0
         self.epoch_losses: list[float] = []
         for name in self._MATRICES:
-            setattr(self, name, PaddedMatrix(0, self.vector_size))
+            setattr(self, name, PaddedMatrix(0, self._matrix_size(name)))
         self._epochs_begun = 0
         self._loss_total = 0.0
         self._run: Run | None = None
@@ -112,15 +113,16 @@ class EmbeddingModel(ABC):
         """What a constructor does with its corpus: vocabulary and training."""
         if source is None:
             return
-        vocabulary, stream = self._encode_new(as_corpus(source), trim_rule, progress)
+        vocabulary, stream = self._encode_new(self._read(source), trim_rule, progress)
         with stream:
             self._take_vocabulary(vocabulary)
             del vocabulary
-            self._start_run(stream, self.epochs, self.alpha, self.min_alpha, 1.0)
+            self._start_run(stream, self.epochs, *self._rates(), 1.0)
             self._train(stream, tuple(callbacks), progress, checkpoint, checkpoint_seconds)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({len(self.wv)} words, vector_size={self.vector_size}, alpha={self.alpha})"
+        rate, _ = self._rates()
+        return f"{type(self).__name__}({len(self.wv)} words, vector_size={self.vector_size}, alpha={rate})"
 
     # What a model brings
 
@@ -131,6 +133,22 @@ class EmbeddingModel(ABC):
     @abstractmethod
     def _matrix_rows(self, words: int) -> dict[str, int]:
         """Rows of each of ``_MATRICES`` for so many words."""
+
+    def _rates(self) -> tuple[float, float]:
+        """The learning rates at the beginning and the end of a run."""
+        return self.alpha, self.min_alpha
+
+    def _matrix_size(self, name: str) -> int:
+        """Floats in a row of one of ``_MATRICES``."""
+        return self.vector_size
+
+    def _keyed(self) -> dict[str, KeyedVectors]:
+        """The matrices that users see, and may replace, as the vectors of some keys."""
+        return {"_input": self.wv}
+
+    def _read(self, source: CorpusSource) -> Corpus:
+        """The corpus that a source describes."""
+        return as_corpus(source)
 
     # Vocabulary
 
@@ -158,7 +176,7 @@ class EmbeddingModel(ABC):
         source = one_source(corpus_iterable, corpus_file)
         if source is None:
             raise TypeError("build_vocab needs a corpus: corpus_iterable or corpus_file")
-        self._take_counts(self._count(as_corpus(source), trim_rule, progress), update, trim_rule)
+        self._take_counts(self._count(self._read(source), trim_rule, progress), update, trim_rule)
 
     def build_vocab_from_freq(
         self,
@@ -174,7 +192,7 @@ class EmbeddingModel(ABC):
 
     def _take_counts(self, counts: WordCounts, updating: bool, trim_rule: TrimRule | None) -> None:
         if not updating:
-            self._take_vocabulary(select(counts, **self._limits(trim_rule)))
+            self._take_vocabulary(self._select(counts, trim_rule))
         elif len(self.wv) == 0:
             raise RuntimeError("there is no vocabulary to update yet: call build_vocab without update=True first")
         else:
@@ -192,45 +210,45 @@ class EmbeddingModel(ABC):
     def _limits(self, trim_rule: TrimRule | None) -> dict[str, Any]:
         return {"min_count": self.min_count, "max_final_vocab": self.max_final_vocab, "trim_rule": trim_rule}
 
+    def _select(self, counts: WordCounts, trim_rule: TrimRule | None) -> Vocabulary:
+        """The words that get a vector."""
+        return select(counts, **self._limits(trim_rule))
+
     def _vocabulary(self) -> Vocabulary:
         return Vocabulary(self.wv.index_to_key, self.wv.expandos["count"])
 
     def _take_vocabulary(self, vocabulary: Vocabulary) -> None:
         for name, rows in self._matrix_rows(len(vocabulary)).items():
-            setattr(self, name, PaddedMatrix(rows, self.vector_size))
-        self._draw_first_vectors(0)
+            setattr(self, name, PaddedMatrix(rows, self._matrix_size(name)))
+        self._draw_first_vectors({})
         self._epochs_begun = 0
         self._run = None
         self._set_words(vocabulary)
 
     def _extend_vocabulary(self, vocabulary: Vocabulary) -> None:
         self._adopt_replaced_vectors()
-        known, added = len(self.wv), len(vocabulary) - len(self.wv)
+        known = {name: len(getattr(self, name).view) for name in self._MATRICES}
         for name, rows in self._matrix_rows(len(vocabulary)).items():
             matrix: PaddedMatrix = getattr(self, name)
-            setattr(self, name, matrix.grown(rows - len(matrix.view)))
+            setattr(self, name, matrix.grown(rows - known[name]))
         self._draw_first_vectors(known)
-        if len(self.wv.vectors_lockf) > 1:
-            self.wv.vectors_lockf = np.append(self.wv.vectors_lockf, np.ones(added, np.float32))
+        for name, keyed in self._keyed().items():
+            if len(keyed.vectors_lockf) > 1:
+                added = len(getattr(self, name).view) - known[name]
+                keyed.vectors_lockf = np.append(keyed.vectors_lockf, np.ones(added, np.float32))
         self._run = None
         self._set_words(vocabulary)
 
-    def _draw_first_vectors(self, known: int) -> None:
-        """Rows from ``known`` on become uniform in (-1 / vector_size, 1 / vector_size), as gensim draws them."""
-        random = np.random.default_rng(self.seed)
-        size = len(self._input.view)
-        for begin in range(0, size, _ROWS_DRAWN):
-            block = random.random((min(_ROWS_DRAWN, size - begin), self.vector_size), dtype=np.float32)
-            block *= 2.0
-            block -= 1.0
-            block /= self.vector_size
-            fresh = max(known - begin, 0)
-            self._input.view[begin + fresh : begin + len(block)] = block[fresh:]
+    def _draw_first_vectors(self, known: Mapping[str, int]) -> None:
+        """The rows of the matrices of ``_DRAWN``, from ``known[name]`` on, become random."""
+        for name, offset in self._DRAWN.items():
+            draw_rows(getattr(self, name).view, self.seed + offset, known.get(name, 0))
 
     def _set_words(self, vocabulary: Vocabulary) -> None:
         self.wv.index_to_key = vocabulary.words
         self.wv.key_to_index = vocabulary.index
-        self.wv.vectors = self._input.view
+        for name, keyed in self._keyed().items():
+            keyed.vectors = getattr(self, name).view
         self.wv.expandos["count"] = np.array(vocabulary.counts)
         self.corpus_count = vocabulary.sentences
         self.corpus_total_words = vocabulary.raw_words
@@ -243,10 +261,11 @@ class EmbeddingModel(ABC):
         What the pass needed is freed on return, so that its tables and the matrices are not there at the same time.
         """
         if self.max_vocab_size is not None:
-            vocabulary = select(self._count(corpus, trim_rule, progress), **self._limits(trim_rule))
-            return vocabulary, encode(corpus, vocabulary, workers=self.workers)
-        with scan(corpus, workers=self.workers, on_progress=vocabulary_progress(progress)) as scanned:
-            vocabulary = select(scanned.counts, **self._limits(trim_rule))
+            vocabulary = self._select(self._count(corpus, trim_rule, progress), trim_rule)
+            return vocabulary, encode(corpus, vocabulary, workers=self.workers, every_end=self._EVERY_END)
+        report = vocabulary_progress(progress)
+        with scan(corpus, workers=self.workers, every_end=self._EVERY_END, on_progress=report) as scanned:
+            vocabulary = self._select(scanned.counts, trim_rule)
             return vocabulary, scanned.finish(vocabulary)
 
     # Training
@@ -277,7 +296,7 @@ class EmbeddingModel(ABC):
             total_examples, total_words: the sentences or words of one epoch that the learning rate's schedule
                 reckons with; default: those of the corpus.
             epochs: passes; default ``model.epochs``.
-            start_alpha, end_alpha: learning rates of this call; default ``model.alpha`` and ``model.min_alpha``.
+            start_alpha, end_alpha: learning rates of this call; default those of the constructor.
             compute_loss: default ``model.compute_loss``.
             callbacks, progress, checkpoint, checkpoint_seconds: as in the constructor.
             word_count, queue_factor, report_delay: taken so that gensim code runs; without effect.
@@ -297,12 +316,11 @@ class EmbeddingModel(ABC):
         if compute_loss is not None:
             self.compute_loss = bool(compute_loss)
         passes = whole("epochs", self.epochs if epochs is None else epochs, 1)
-        first = self.alpha if start_alpha is None else float(start_alpha)
-        last = self.min_alpha if end_alpha is None else float(end_alpha)
+        first, last = self._rates()
+        first = first if start_alpha is None else float(start_alpha)
+        last = last if end_alpha is None else float(end_alpha)
         check_rates(first, last)
-        with encode(
-            as_corpus(source), self._vocabulary(), workers=self.workers, on_progress=vocabulary_progress(progress)
-        ) as stream:
+        with self._encode(source, progress) as stream:
             scale = 1.0
             if total_words is not None:
                 scale = whole("total_words", total_words, 1) / max(1, stream.raw_words)
@@ -333,15 +351,23 @@ class EmbeddingModel(ABC):
         """
         if self._run is None or self._run.done:
             raise RuntimeError("no training is unfinished: call train")
-        with encode(
-            as_corpus(corpus), self._vocabulary(), workers=self.workers, on_progress=vocabulary_progress(progress)
-        ) as stream:
+        with self._encode(corpus, progress) as stream:
             if len(stream.ids) != self._run.stream_length:
                 raise ValueError(
                     f"this corpus is not the one that training began with: it has {len(stream.ids)} known words and "
                     f"sentence ends, that one had {self._run.stream_length}; give the same corpus, or call train"
                 )
             return self._train(stream, tuple(callbacks), progress, checkpoint, checkpoint_seconds)
+
+    def _encode(self, source: CorpusSource, progress: Hook | None) -> TokenStream:
+        """A corpus by the vocabulary that there is."""
+        return encode(
+            self._read(source),
+            self._vocabulary(),
+            workers=self.workers,
+            every_end=self._EVERY_END,
+            on_progress=vocabulary_progress(progress),
+        )
 
     @property
     def training_unfinished(self) -> bool:
@@ -396,7 +422,7 @@ class EmbeddingModel(ABC):
             raise TrainingInterrupted(self) from interrupt
         finally:
             self.total_train_time += time.monotonic() - began
-            self.wv.norms = None
+            self._forget_norms()
         for callback in callbacks:
             callback.on_train_end(self)
         if checkpoint is not None:
@@ -407,17 +433,22 @@ class EmbeddingModel(ABC):
         if self.compute_loss:
             self.epoch_losses.append(run.epoch_loss / run.epoch_predictions if run.epoch_predictions else 0.0)
             self._loss_total += run.epoch_loss
-        self.wv.norms = None
+        self._forget_norms()
         run.epoch += 1
         run.position = 0
         run.epoch_loss = 0.0
         run.epoch_predictions = 0
 
+    def _forget_norms(self) -> None:
+        for keyed in self._keyed().values():
+            keyed.norms = None
+
     def _check_finite(self, kernel: Kernel) -> None:
         if kernel.diverged:
+            rate, _ = self._rates()
             raise FloatingPointError(
-                f"training diverged: some vectors are infinite or not a number (alpha={self.alpha}); begin again "
-                "with a smaller alpha"
+                f"training diverged: some vectors are infinite or not a number (learning rate {rate}); begin again "
+                "with a smaller one"
             )
 
     def _progress(self, run: Run, stream: TokenStream, seconds: float) -> Progress:
@@ -436,17 +467,19 @@ class EmbeddingModel(ABC):
 
     def _adopt_replaced_vectors(self) -> None:
         """Take over vectors that the user put in the place of ours."""
-        if self.wv.vectors is self._input.view:
-            return
-        vectors = np.asarray(self.wv.vectors, np.float32)
-        expected = (len(self.wv), self.vector_size)
-        if vectors.shape != expected or len(self._input.view) != len(self.wv):
-            raise ValueError(
-                f"wv must hold the {len(self._input.view)} words of the vocabulary, with vectors of shape {expected}, "
-                f"not {len(self.wv)} words and {vectors.shape}: add words with build_vocab(..., update=True)"
-            )
-        self._input = PaddedMatrix.of(vectors)
-        self.wv.vectors = self._input.view
+        for name, keyed in self._keyed().items():
+            own: PaddedMatrix = getattr(self, name)
+            if keyed.vectors is own.view:
+                continue
+            vectors = np.asarray(keyed.vectors, np.float32)
+            expected = (len(keyed), self.vector_size)
+            if vectors.shape != expected or len(own.view) != len(keyed):
+                raise ValueError(
+                    f"wv must hold the {len(own.view)} words of the vocabulary, with vectors of shape {expected}, "
+                    f"not {len(keyed)} words and {vectors.shape}: add words with build_vocab(..., update=True)"
+                )
+            setattr(self, name, PaddedMatrix.of(vectors))
+            keyed.vectors = getattr(self, name).view
 
     def get_latest_training_loss(self) -> float:
         """The loss of the last call of ``train``, summed over all its predictions (0.0 without ``compute_loss``)."""
@@ -475,6 +508,10 @@ class EmbeddingModel(ABC):
         self.__dict__.update(state)
         for name in self._MATRICES:
             setattr(self, name, PaddedMatrix.of(state[name]))
+        self._copy_keyed()
+
+    def _copy_keyed(self) -> None:
+        """Give a copy of the model keyed vectors of its own, on its own matrices."""
         self.wv = copy.copy(self.wv)
         self.wv.expandos = dict(self.wv.expandos)
         self.wv.vectors = self._input.view
@@ -538,13 +575,11 @@ class EmbeddingModel(ABC):
     def _restore(self, arrays: dict[str, NDArray[Any]], state: dict[str, Any]) -> None:
         """Take what :meth:`_arrays` and ``_STATE`` were, into a model without a vocabulary."""
         words = unpack_words(arrays["keys"], arrays["key_offsets"])
-        nothing = np.empty((0, self.vector_size), np.float32)
         for name, rows in self._matrix_rows(len(words)).items():
-            values = arrays.get(self._MATRICES[name], nothing)
-            if values.shape != (rows, self.vector_size):
-                raise ValueError(
-                    f"{self._MATRICES[name]} of shape {values.shape} where {(rows, self.vector_size)} is expected"
-                )
+            expected = (rows, self._matrix_size(name))
+            values = arrays.get(self._MATRICES[name], np.empty((0, expected[1]), np.float32))
+            if values.shape != expected:
+                raise ValueError(f"{self._MATRICES[name]} of shape {values.shape} where {expected} is expected")
             setattr(self, name, PaddedMatrix.of(values))
         self._set_words(Vocabulary(words, arrays["count"]))
         self.wv.vectors_lockf = np.array(arrays["vectors_lockf"], np.float32)

@@ -82,7 +82,7 @@ class Word2Vec(EmbeddingModel):
         (16,)
     """
 
-    _SETTINGS = (
+    _SETTINGS: ClassVar[tuple[str, ...]] = (
         "vector_size",
         "alpha",
         "window",

@@ -35,7 +35,7 @@ class TokenStream:
 
     Attributes:
         ids: int32, read-only: the ids of the known words in the order of the corpus, and -1 at the end of
-            each sentence that has one.
+            each sentence that has one, or of every sentence where ``every_end`` asked for it.
         words: the number of known words.
         raw_words, sentences: the size of the whole corpus, unknown words included.
     """
@@ -144,7 +144,9 @@ class ScannedCorpus:
         return f"ScannedCorpus({self.counts!r})"
 
 
-def scan(corpus: Corpus, *, workers: int | None = None, on_progress: Progress | None = None) -> ScannedCorpus:
+def scan(
+    corpus: Corpus, *, workers: int | None = None, every_end: bool = False, on_progress: Progress | None = None
+) -> ScannedCorpus:
     """Count the words of a corpus and, in the same pass, spool their ids to a temporary file of 4 bytes a
     word.
 
@@ -154,6 +156,7 @@ def scan(corpus: Corpus, *, workers: int | None = None, on_progress: Progress | 
     Args:
         corpus: from :func:`as_corpus`.
         workers: threads; default as :func:`lexigrad.num_threads`.
+        every_end: whether sentences (lines) without a known word have an end in the stream too.
         on_progress: called now and then with (done, total, words): bytes read of files, or sentences of an
             iterable, in all (None if unknown), and words counted so far.
 
@@ -165,7 +168,7 @@ def scan(corpus: Corpus, *, workers: int | None = None, on_progress: Progress | 
         OSError: a file cannot be read, or the temporary file not written.
     """
     with _spool() as (spool, keep):
-        scanner = _core.CorpusScanner(_threads(workers), spool.fileno(), None)
+        scanner = _core.CorpusScanner(_threads(workers), spool.fileno(), None, every_end)
         _read(scanner, corpus, on_progress)
         scanned = ScannedCorpus(scanner, spool)
         keep()
@@ -173,12 +176,17 @@ def scan(corpus: Corpus, *, workers: int | None = None, on_progress: Progress | 
 
 
 def encode(
-    corpus: Corpus, vocabulary: Vocabulary, *, workers: int | None = None, on_progress: Progress | None = None
+    corpus: Corpus,
+    vocabulary: Vocabulary,
+    *,
+    workers: int | None = None,
+    every_end: bool = False,
+    on_progress: Progress | None = None,
 ) -> TokenStream:
     """Encode a corpus by a vocabulary; arguments and errors as in :func:`scan`."""
     with _spool() as (spool, keep):
         table = _core.WordTable(vocabulary.words, vocabulary.counts)
-        scanner = _core.CorpusScanner(_threads(workers), spool.fileno(), table)
+        scanner = _core.CorpusScanner(_threads(workers), spool.fileno(), table, every_end)
         _read(scanner, corpus, on_progress)
         raw_words, sentences, words, length = scanner.totals()
         stream = TokenStream(spool, length, words=words, raw_words=raw_words, sentences=sentences)

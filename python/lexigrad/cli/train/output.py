@@ -37,17 +37,24 @@ def check_output(path: str) -> None:
         raise IsADirectoryError(21, "is a directory: give the name of a file in it", path)
 
 
-def vectors_saver(path: str, format: str) -> "Callable[[Any], None]":
-    """What writes a model to a path; a name that tells no format is found out here, before the training."""
+def vectors_saver(path: str, format: str, vectors: str = "wv") -> "Callable[[Any], None]":
+    """What writes a model, or the vectors that one of its attributes holds, to a path.
+
+    A name that tells no format is found out here, before the training.
+    """
     from lexigrad.io.convert import format_of_name, write_vectors
 
     check_output(path)
     if format == "model" or (format == "auto" and path.endswith(".model")):
         return lambda model: model.save(path)
     kind: Any = format_of_name(path) if format == "auto" else format
-    return lambda model: write_vectors(
-        path, model.wv.index_to_key, model.wv.vectors, counts=model.wv.expandos.get("count"), format=kind
-    )
+
+    def save(model: Any) -> None:
+        keyed: KeyedVectors = getattr(model, vectors)
+        keys = [str(key) for key in keyed.index_to_key]
+        write_vectors(path, keys, keyed.vectors, counts=keyed.expandos.get("count"), format=kind)
+
+    return save
 
 
 def write_vocabulary(vectors: "KeyedVectors", path: str) -> None:

@@ -4,9 +4,9 @@ import argparse
 import time
 from typing import Any
 
-from lexigrad.cli.common import add_quiet, add_workers, command, count, count_or_zero, say
+from lexigrad.cli.common import add_workers, command, count, count_or_zero, say
+from lexigrad.cli.train import embeddings
 from lexigrad.cli.train.output import vectors_saver, write_vocabulary
-from lexigrad.cli.vectors import OUTPUT_FORMATS
 
 
 def add(models: Any) -> None:
@@ -17,13 +17,7 @@ def add(models: Any) -> None:
         "make word vectors by the singular value decomposition of counts",
         "lexigrad train svd 'corpus/*.txt.gz' -o vectors.bin --size 300 --shift 5",
     )
-    parser.add_argument("corpus", nargs="+", help="text files or glob patterns, as for 'train word2vec'")
-    parser.add_argument("-o", "--output", required=True, metavar="FILE", help="as for 'train word2vec'")
-    parser.add_argument(
-        "--format", choices=("auto", *OUTPUT_FORMATS, "model"), default="auto", help="in place of the suffix"
-    )
-    parser.add_argument("--save-vocab", metavar="FILE", help="also write lines of a word and its count")
-    add_quiet(parser)
+    embeddings.add_files(parser)
 
     counts = parser.add_argument_group("counts")
     counts.add_argument("--min-count", type=count_or_zero, default=5, metavar="N", help="rarer words go (5)")
