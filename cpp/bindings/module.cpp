@@ -10,6 +10,7 @@ void bind_cooccurrence(pybind11::module_& m);
 void bind_doc2vec(pybind11::module_& m);
 void bind_linear(pybind11::module_& m);
 void bind_lda2vec(pybind11::module_& m);
+void bind_glove(pybind11::module_& m);
 void bind_losses(pybind11::module_& m);
 void bind_optim(pybind11::module_& m);
 void bind_phrases(pybind11::module_& m);
@@ -34,6 +35,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   bind_doc2vec(m);
   bind_linear(m);
   bind_lda2vec(m);
+  bind_glove(m);
   bind_losses(m);
   bind_optim(m);
   bind_phrases(m);

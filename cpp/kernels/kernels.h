@@ -382,6 +382,25 @@ struct RecurrentBackward {
   bool relu;
 };
 
+// GloVe on sparse counts: groups of at most kGloveGroup entries of a row, in a given order. Matrices are as in
+// Word2Vec.
+struct Glove {
+  const std::int64_t* offsets;  // (vocabulary + 1) row r of the counts is [offsets[r], offsets[r + 1])
+  const std::int32_t* columns;
+  const float* values;               // above 0
+  const std::int32_t* order;         // (groups) numbers of groups
+  const std::int32_t* group_rows;    // (groups)
+  const std::int64_t* first_groups;  // (vocabulary) of each row
+  std::int64_t groups, vocabulary;
+  float *words, *contexts;                // (vocabulary, stride) w and u
+  float *word_squares, *context_squares;  // (vocabulary, stride) AdaGrad's sums, which count from 1
+  float* biases;                          // (vocabulary, 4): b, c and their sums of squares
+  std::int64_t stride, padded_size;
+  float log_x_max, exponent;
+};
+
+constexpr std::int64_t kGloveGroup = 16;
+
 struct Kernels {
   const char* isa;  // "baseline", "avx2", "avx512"
   int width;        // floats in a vector register
@@ -389,6 +408,8 @@ struct Kernels {
   std::size_t (*word2vec_workspace)(const Word2Vec&);  // bytes of 64-byte aligned, zeroed memory that a thread needs
   void (*word2vec)(const Word2Vec&, std::int64_t begin, std::int64_t end, float alpha, void* workspace,
                    TrainingTotals&);
+  // Groups [begin, end) of the order.
+  void (*glove)(const Glove&, std::int64_t begin, std::int64_t end, float rate, TrainingTotals&);
   std::size_t (*doc2vec_workspace)(const Doc2Vec&);
   void (*doc2vec)(const Doc2Vec&, std::int64_t begin, std::int64_t end, float alpha, void* workspace,
                   TrainingTotals& totals);

@@ -234,6 +234,22 @@ INLINE F sqrt(F v) {
 #endif
 }
 
+// 1 / sqrt(v) for normal v > 0, to 3 ulp: an estimate and a step of Newton's method.
+INLINE F reciprocal_sqrt(F v) {
+#if defined(__AVX512F__)
+  const F y = reinterpret_cast<F>(_mm512_maskz_rsqrt14_ps(0xffff, reinterpret_cast<__m512>(v)));
+#elif defined(__AVX2__)
+  const F y = reinterpret_cast<F>(_mm256_rsqrt_ps(reinterpret_cast<__m256>(v)));
+#elif defined(__SSE2__)
+  const F y = reinterpret_cast<F>(_mm_rsqrt_ps(reinterpret_cast<__m128>(v)));
+#else
+  return splat(1) / sqrt(v);
+#endif
+#if defined(__SSE2__)
+  return y * (splat(1.5f) - splat(0.5f) * v * y * y);
+#endif
+}
+
 INLINE float greatest(F v) {
   float high = v[0];
   for (std::size_t lane = 1; lane < W; ++lane) high = v[lane] > high ? v[lane] : high;

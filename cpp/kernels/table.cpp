@@ -13,6 +13,7 @@ void fill_crf(Kernels&);
 void fill_ctc(Kernels&);
 void fill_doc2vec(Kernels&);
 void fill_optimizers(Kernels&);
+void fill_glove(Kernels&);
 void fill_gru(Kernels&);
 void fill_lda2vec(Kernels&);
 void fill_lstm(Kernels&);
@@ -32,6 +33,7 @@ void fill(Kernels& table) {
   fill_ctc(table);
   fill_doc2vec(table);
   fill_optimizers(table);
+  fill_glove(table);
   fill_gru(table);
   fill_lda2vec(table);
   fill_lstm(table);

@@ -7,6 +7,7 @@ from lexigrad.embed.callbacks import CallbackAny2Vec, StopTraining, TrainingInte
 from lexigrad.embed.cooccurrence import cooccurrence, one_hot, term_document
 from lexigrad.embed.doc2vec import Doc2Vec
 from lexigrad.embed.fasttext import FastTextModel
+from lexigrad.embed.glove import GloVe
 from lexigrad.embed.keyedvectors import KeyedVectors
 from lexigrad.embed.lda2vec import LDA2Vec
 from lexigrad.embed.svd import SVDEmbedding
@@ -24,6 +25,7 @@ __all__ = [
     "Doc2Vec",
     "FastTextModel",
     "FrozenPhrases",
+    "GloVe",
     "KeyedVectors",
     "LDA2Vec",
     "Phrases",

@@ -155,6 +155,31 @@ def positive_information(
 def sentence_rows(
     tokens: NDArray[np.int32], *, vocabulary: int, threads: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]: ...
+
+GLOVE_GROUP: int
+
+def glove_train(
+    order: NDArray[np.int32],
+    *,
+    begin: int,
+    end: int,
+    block: int,
+    threads: int,
+    alpha: float,
+    offsets: NDArray[np.int64],
+    columns: NDArray[np.int32],
+    values: NDArray[np.float32],
+    group_rows: NDArray[np.int32],
+    first_groups: NDArray[np.int64],
+    vector_size: int,
+    words: NDArray[np.float32],
+    contexts: NDArray[np.float32],
+    word_squares: NDArray[np.float32],
+    context_squares: NDArray[np.float32],
+    biases: NDArray[np.float32],
+    x_max: float,
+    exponent: float,
+) -> dict[str, Any]: ...
 def keep_limits(counts: NDArray[np.int64], sample: float) -> NDArray[np.uint32]: ...
 def alias_table(counts: NDArray[np.int64], exponent: float) -> NDArray[np.uint32]: ...
 def huffman(
