@@ -75,7 +75,8 @@ def fails(capsys, *args: object) -> str:
 def test_version_and_help() -> None:
     assert run("--version").stdout == f"lexigrad {__version__}\n"
     assert "lexigrad train word2vec" in run("--help").stdout
-    models = ["word2vec", "doc2vec", "svd", "adagram", "lm", "tagger", "classifier", "speech", "translator"]
+    models = ["word2vec", "doc2vec", "svd", "glove", "adagram", "lda2vec"]
+    models += ["lm", "tagger", "classifier", "speech", "translator"]
     commands = ["train", *(f"train {model}" for model in models), "sample", "translate", "similar", "analogy", "eval"]
     commands += ["eval lm", "convert", "phrases", "plot", "bench", "demo", "diagnose"]
     commands += ["diagnose gradient-flow", "diagnose clipping"]

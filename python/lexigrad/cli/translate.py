@@ -13,7 +13,7 @@ def add(commands: Any) -> None:
         "translate",
         _translate,
         "translate sentences, a line each, from a file or from stdin",
-        "echo 'A man rides a horse.' | lexigrad translate model.safetensors",
+        "lexigrad translate model.safetensors sentences.txt",
     )
     parser.add_argument("model", help="what 'train translator' wrote")
     parser.add_argument("text", nargs="?", help="a UTF-8 file (.gz, .bz2, .xz, .zst too); default: stdin")
