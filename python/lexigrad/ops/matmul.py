@@ -1,13 +1,14 @@
 """Matrix products."""
 
 import math
+from typing import Any
 
 import numpy as np
 
 from lexigrad import _core
 from lexigrad.ops.operands import as_tensor, floats, pair, unbroadcast
 from lexigrad.ops.shape import transpose
-from lexigrad.tensor import Array, Operand, Tensor, record
+from lexigrad.tensor import Array, Backward, Operand, Tensor, record
 
 
 def matmul(a: Operand, b: Operand) -> Tensor:
@@ -72,7 +73,12 @@ def linear(x: Operand, weight: Operand, bias: Operand | None = None) -> Tensor:
     rows = x.data.reshape(math.prod(shape[:-1]), shape[-1])
     operands = (x, weight) if shift is None else (x, weight, shift)
     if rows.size and matrix.size and all(operand.dtype == np.float32 for operand in operands):
-        return _fused_linear(rows, operands)
+        out, gradients = _fused_linear(rows, operands)
+
+        def fused_backward(g: Array) -> tuple[Any, ...]:
+            return gradients(g)
+
+        return record(out.reshape(*shape[:-1], len(matrix)), operands, fused_backward)
     out = rows @ matrix.T
     if shift is not None:
         out += shift.data
@@ -89,8 +95,8 @@ def linear(x: Operand, weight: Operand, bias: Operand | None = None) -> Tensor:
     return record(out.reshape(*shape[:-1], len(matrix)), operands, backward)
 
 
-def _fused_linear(rows: Array, operands: tuple[Tensor, ...]) -> Tensor:
-    """The same with the kernels: x as rows (n, I), n > 0."""
+def _fused_linear(rows: Array, operands: tuple[Tensor, ...]) -> tuple[Array, Backward]:
+    """The same with the kernels, x as rows (n, I), n > 0: the product, and what gives the operands' gradients."""
     shape, threads = operands[0].shape, _core.num_threads()
     rows, matrix, *shift = (np.ascontiguousarray(array) for array in (rows, *(tensor.data for tensor in operands[1:])))
     wanted = [tensor.requires_grad for tensor in operands]
@@ -102,7 +108,7 @@ def _fused_linear(rows: Array, operands: tuple[Tensor, ...]) -> Tensor:
         dx, *others = _core.linear_backward(rows, matrix, dy, needed, threads)
         return (None if dx is None else dx.reshape(shape), *others[: len(wanted) - 1])
 
-    return record(out.reshape(*shape[:-1], len(matrix)), operands, backward)
+    return out, backward
 
 
 def _check_dtypes(name: str, a: Tensor, b: Tensor) -> None:
