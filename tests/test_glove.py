@@ -322,3 +322,13 @@ def test_train_glove(tmp_path):
     assert main(["train", "glove", str(text), "-o", str(out), *options]) == 0
     vectors = lg.KeyedVectors.load_word2vec_format(out)
     np.testing.assert_allclose(vectors["saw"], small(str(text)).wv["saw"], rtol=1e-5, atol=1e-6)
+
+
+def test_a_saved_model_is_asked_on_the_command_line(tmp_path, capsys):
+    text = tmp_path / "text"
+    text.write_text("to be or not to be\n" * 40)
+    out = tmp_path / "x.model"
+    line = ["train", "glove", str(text), "-o", str(out), "--size", "6", "--epochs", "3", "--vectors", "word", "--flat"]
+    assert main([*line, "--quiet"]) == 0
+    assert main(["similar", str(out), "be", "--topn", "2"]) == 0
+    assert set(capsys.readouterr().out.split()[::2]) <= {"to", "or", "not"}

@@ -44,14 +44,16 @@ def add_objective(group: Any) -> None:
     group.add_argument("--hs", action="store_true", help="hierarchical softmax")
 
 
-def add_vocabulary(parser: Parser, *, min_count: int = 5, sample: float = 1e-3) -> Any:
+def add_vocabulary(parser: Parser, *, min_count: int = 5, sample: float | None = 1e-3) -> Any:
+    """``sample`` None: the model thins nothing out."""
     vocabulary = parser.add_argument_group("vocabulary")
     vocabulary.add_argument(
         "--min-count", type=count_or_zero, default=min_count, metavar="N", help=f"rarer words go ({min_count})"
     )
-    vocabulary.add_argument(
-        "--sample", type=float, default=sample, metavar="X", help=f"thins frequent words ({sample:g})"
-    )
+    if sample is not None:
+        vocabulary.add_argument(
+            "--sample", type=float, default=sample, metavar="X", help=f"thins frequent words ({sample:g})"
+        )
     vocabulary.add_argument("--max-final-vocab", type=count, metavar="N", help="keep at most so many words")
     vocabulary.add_argument("--max-vocab-size", type=count, metavar="N", help="bound on the words counted")
     return vocabulary
@@ -91,7 +93,7 @@ def common_settings(args: argparse.Namespace) -> dict[str, Any]:
         "min_count": args.min_count,
         "max_vocab_size": args.max_vocab_size,
         "max_final_vocab": args.max_final_vocab,
-        "sample": args.sample,
+        **({"sample": args.sample} if "sample" in args else {}),
         "epochs": args.epochs,
         "workers": args.workers or _core.num_threads(),
         "seed": args.seed,
