@@ -1,14 +1,13 @@
 """Matrix products."""
 
 import math
-from typing import Any
 
 import numpy as np
 
 from lexigrad import _core
 from lexigrad.ops.operands import as_tensor, floats, pair, unbroadcast
 from lexigrad.ops.shape import transpose
-from lexigrad.tensor import Array, Backward, Operand, Tensor, record
+from lexigrad.tensor import Array, Operand, Tensor, record
 
 
 def matmul(a: Operand, b: Operand) -> Tensor:
@@ -73,12 +72,16 @@ def linear(x: Operand, weight: Operand, bias: Operand | None = None) -> Tensor:
     rows = x.data.reshape(math.prod(shape[:-1]), shape[-1])
     operands = (x, weight) if shift is None else (x, weight, shift)
     if rows.size and matrix.size and all(operand.dtype == np.float32 for operand in operands):
-        out, gradients = _fused_linear(rows, operands)
+        threads, wanted = _core.num_threads(), [operand.requires_grad for operand in operands]
+        dense, w = np.ascontiguousarray(rows), np.ascontiguousarray(matrix)
+        out = _core.linear_forward(dense, w, None if shift is None else np.ascontiguousarray(shift.data), threads)
 
-        def fused_backward(g: Array) -> tuple[Any, ...]:
-            return gradients(g)
+        def fused_backward(g: Array) -> tuple[Array | None, ...]:
+            dy = np.ascontiguousarray(g.reshape(len(dense), len(w)))
+            dx, *others = _core.linear_backward(dense, w, dy, [*wanted, False][:3], threads)
+            return (None if dx is None else dx.reshape(shape), *others[: len(wanted) - 1])
 
-        return record(out.reshape(*shape[:-1], len(matrix)), operands, fused_backward)
+        return record(out.reshape(*shape[:-1], len(w)), operands, fused_backward)
     out = rows @ matrix.T
     if shift is not None:
         out += shift.data
@@ -93,22 +96,6 @@ def linear(x: Operand, weight: Operand, bias: Operand | None = None) -> Tensor:
         return (dx, dweight) if shift is None else (dx, dweight, np.add.reduce(g, axis=0))
 
     return record(out.reshape(*shape[:-1], len(matrix)), operands, backward)
-
-
-def _fused_linear(rows: Array, operands: tuple[Tensor, ...]) -> tuple[Array, Backward]:
-    """The same with the kernels, x as rows (n, I), n > 0: the product, and what gives the operands' gradients."""
-    shape, threads = operands[0].shape, _core.num_threads()
-    rows, matrix, *shift = (np.ascontiguousarray(array) for array in (rows, *(tensor.data for tensor in operands[1:])))
-    wanted = [tensor.requires_grad for tensor in operands]
-    out = _core.linear_forward(rows, matrix, shift[0] if shift else None, threads)
-
-    def backward(g: Array) -> tuple[Array | None, ...]:
-        dy = np.ascontiguousarray(g.reshape(len(rows), len(matrix)))
-        needed = [*wanted, False][:3]
-        dx, *others = _core.linear_backward(rows, matrix, dy, needed, threads)
-        return (None if dx is None else dx.reshape(shape), *others[: len(wanted) - 1])
-
-    return out, backward
 
 
 def _check_dtypes(name: str, a: Tensor, b: Tensor) -> None:
