@@ -87,7 +87,8 @@ class Doc2VecTrainer {
   bool infer(const py::array& tokens, const py::array& offsets, py::array vectors, int threads, std::int64_t epochs,
              double alpha, double min_alpha, const std::vector<std::uint64_t>& keys) const {
     const auto [size] = shape<1>(tokens, "tokens");
-    const auto [documents, stride] = shape<2>(vectors, "vectors");
+    const auto sizes = shape<2>(vectors, "vectors");
+    const std::int64_t documents = sizes[0], stride = sizes[1];  // lambdas of Clang 14 take no structured bindings
     float* rows = model_matrix(vectors, "vectors", documents, model_.words.stride);
     const std::int64_t* from = in<std::int64_t, 1>(offsets, "offsets", {documents + 1});
     const std::int32_t* ids = in<std::int32_t, 1>(tokens, "tokens", {size});
