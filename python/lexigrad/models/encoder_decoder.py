@@ -5,12 +5,10 @@ state together give the next token (Luong, Pham and Manning 2015, "global attent
 additive one. Context is not fed back into the decoder, so that in training all its steps are one fused pass.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
+from lexigrad.models.language_model import CELLS
 from lexigrad.models.trainer import evaluating
 from lexigrad.nn.attention import Attention
 from lexigrad.nn.container import ModuleList
@@ -18,13 +16,10 @@ from lexigrad.nn.dropout import Dropout
 from lexigrad.nn.embedding import Embedding
 from lexigrad.nn.linear import Linear
 from lexigrad.nn.module import Module
-from lexigrad.nn.recurrent import GRU, LSTM, RNN
 from lexigrad.ops.elementwise import tanh
 from lexigrad.ops.shape import concatenate, unsqueeze
 from lexigrad.ops.softmax import log_softmax
 from lexigrad.tensor import Array, Operand, Tensor
-
-CELLS: Mapping[str, Any] = {"lstm": LSTM, "gru": GRU, "rnn": RNN}
 
 Ids = NDArray[np.int64]
 States = list[tuple[Tensor, ...]]  # of each layer: h, and for an LSTM c; (directions, B, H) each

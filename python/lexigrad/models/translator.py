@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from lexigrad.embed.training import whole
 from lexigrad.models.batches import length_batches, pad_sequences
 from lexigrad.models.beam_search import Hypothesis, beam_search
-from lexigrad.models.encoder_decoder import CELLS, EncoderDecoder, Ids, Writing
-from lexigrad.models.language_model import Evaluation
+from lexigrad.models.encoder_decoder import EncoderDecoder, Ids, Writing
+from lexigrad.models.language_model import CELLS, Evaluation
 from lexigrad.models.model import Model
 from lexigrad.models.trainer import Task, Training, evaluating
 from lexigrad.nn.attention import SCORES
