@@ -101,6 +101,11 @@ constexpr int panels_at_once(int rows) {
   return most > 4 ? 4 : most;
 }
 
+// The same for the tiles of any number of rows.
+INLINE int panels_together(std::int64_t rows) {
+  return panels_at_once(static_cast<int>(rows < 1 ? 1 : smaller(rows, kTileRows)));
+}
+
 template <int R, int P, bool kInterleaved>
 constexpr Tile tile_if_it_fits() {
   if constexpr (P <= panels_at_once(R)) return tile<R, P, kInterleaved>;

@@ -82,7 +82,7 @@ INLINE void multiply_narrow(float* const* c, std::int64_t count, std::int64_t co
 void multiply(const float* const* a, float* const* c, std::int64_t count, const float* panels, std::int64_t depth,
               std::int64_t units, int slots, const float* bias, bool add, std::int64_t block_begin,
               std::int64_t block_end) {
-  const int most = panels_at_once(static_cast<int>(smaller(count, kTileRows)));
+  const int most = panels_together(count);
   const std::int64_t row_pieces = blocks_of(count, kRowsInCache);
   const std::int64_t pieces = blocks_of(depth, kDepth), chunks = blocks_of(pieces, kPiecesInCache);
   const std::int64_t whole = units / kPanel;

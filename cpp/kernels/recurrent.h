@@ -21,7 +21,7 @@ INLINE void hidden_product(const RecurrentForward& s, std::int64_t count, std::i
   // As few panels at a time as the tiles take: they stay in L1 while all rows pass.
   const std::int64_t panel_size = s.units * kPanel;
   const std::int64_t pieces = blocks_of(s.units, kDepth);
-  const int most = panels_at_once(static_cast<int>(smaller(count, kTileRows)));
+  const int most = panels_together(count);
   for (int g = 0; g < G; g += most) {
     const float* panels = s.panels + (block * G + g) * panel_size;
     const int together = G - g < most ? G - g : most;
