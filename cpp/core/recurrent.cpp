@@ -79,6 +79,7 @@ class Pass {
         saved_row(plan.slots * a.H),
         state_stride((a.H + width - 1) / width * width + kStateGap),
         by_units(a.B <= kFewRows || plan.gates * a.H * a.H > kCacheFloats),
+        pack_hidden(a.B > kFewRows || a.T > kFewSteps),
         zeros(space.get<float>(state_stride)) {
     std::fill_n(zeros, state_stride, 0.0f);
     order.resize(static_cast<std::size_t>(a.B));
@@ -179,7 +180,7 @@ class Pass {
   const RecurrentResult& out;
   const Plan plan;
   const std::int64_t width, blocks, saved_row, state_stride;
-  const bool by_units;
+  const bool by_units, pack_hidden;
   Workspace space;
   float* zeros;
   std::vector<std::int32_t> order;
@@ -225,7 +226,6 @@ class ForwardPass : Pass {
   void run(int threads) {
     const int wanted = useful_threads(threads, 1);
     const bool pack_x = a.T * a.B > kFewProducts;
-    const bool pack_hidden = a.B > kFewRows || (a.B > 1 && a.T > kFewSteps);  // one row is as fast without
     for (int d = 0; d < a.directions; ++d) {
       bias_[d] = space.get<float>(blocks * plan.slots * width);
       if (pack_x) x_panels_[d] = space.get<float>(blocks * plan.gates * width * a.I);
@@ -487,7 +487,7 @@ class BackwardPass : Pass {
     if (count > kFewOuter && dw.w_ih) o.x_panels = space.get<float>(x_blocks * width * count);
     if (count > kFewOuter && dw.w_hh) o.h_panels = space.get<float>(blocks * width * count);
     if (count > kFewCombined && g.x) o.w_ih_panels = space.get<float>(x_blocks * width * rows);
-    if (a.B > kFewRows || a.T > kFewSteps) o.w_hh_panels = space.get<float>(blocks * width * rows);
+    if (pack_hidden) o.w_hh_panels = space.get<float>(blocks * width * rows);
     list_tasks(d, count, rows, x_blocks);
   }
 
