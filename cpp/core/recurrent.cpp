@@ -15,7 +15,7 @@
 namespace lexigrad {
 namespace {
 
-constexpr std::int64_t kFewRows = 4;       // batch rows up to which members of a team share units instead
+constexpr std::int64_t kFewRows = 4;  // batch rows up to which members of a team share units instead
 constexpr std::int64_t kCacheFloats = std::int64_t{1} << 18;  // of recurrent weights; with more, units are shared too
 constexpr std::int64_t kFewSteps = 12;     // steps up to which so few rows use the recurrent weights as they stand
 constexpr std::int64_t kFewProducts = 48;  // rows up to which the other products do

@@ -16,7 +16,7 @@ namespace {
 
 // A panel is two vectors wide: packed weights are [panel][k][kPanel].
 constexpr std::int64_t kPanel = 2 * static_cast<std::int64_t>(W);
-constexpr std::int64_t kLine = 16;  // floats in a cache line
+constexpr std::int64_t kLine = 16;    // floats in a cache line
 constexpr std::int64_t kDepth = 256;  // so many rows of a panel stay in L1 while the rows of the other matrix pass
 #if defined(__AVX512F__) || defined(__aarch64__)
 constexpr int kAccumulators = 24;  // of 32 registers
