@@ -59,9 +59,7 @@ def main(argv: list[str]) -> None:
     )
     began, cpu = time.perf_counter(), time.process_time()
     with lexigrad.progress.bar() as hook:
-        model.fit(
-            splits["train"], splits["dev"][:200], epochs=given.epochs, schedule="linear", lr=2e-3, progress=hook
-        )
+        model.fit(splits["train"], splits["dev"][:200], epochs=given.epochs, schedule="linear", lr=2e-3, progress=hook)
     print(f"{model!r}: {time.perf_counter() - began:.0f} s, {time.process_time() - cpu:.0f} s of CPU")
     print("dev loss by epoch " + " ".join(f"{loss:.4f}" for loss in model.history.validations["loss"]))
     if given.output:

@@ -145,12 +145,12 @@ class Dialogue(Seq2Seq):
         for dialogue in data:
             turns = [next(encoded) for _ in dialogue]
             pairs += [(self._read(turns[:place]), turns[place]) for place in range(1, len(turns), step)]
-        return pairs
+        return [pair for pair in pairs if len(pair[0])]
 
     def _read(self, turns: Sequence[Ids]) -> Ids:
-        """What the encoder reads of the turns before a reply."""
-        joined = [np.append(turn, END_ID) for turn in turns[-self.turns :]]
-        return np.concatenate(joined)[-self.max_length - 1 : -1]
+        """What the encoder reads of the turns before a reply; nothing where none has units."""
+        spoken = [np.append(turn, END_ID) for turn in turns if len(turn)][-self.turns :]
+        return np.concatenate([np.zeros(0, np.int64), *spoken])[-self.max_length - 1 : -1]
 
     # Questions
 
@@ -180,7 +180,7 @@ class Dialogue(Seq2Seq):
         given = [turns] if isinstance(turns, str) else turns
         check_texts("turns", given)
         whole("max_length", max_length, 1)
-        source = self._read(self.pieces.encode(given)) if len(given) else np.zeros(0, np.int64)
+        source = self._read(self.pieces.encode(given))
         if not len(source):
             raise ValueError("there is nothing to reply to: give a turn with words in it")
         limits = np.array([max_length])
