@@ -1,7 +1,8 @@
 """Quality of the dialogue model: what the assistants of the Schema-Guided Dialogue set say, beside n-grams.
 
-Perplexities are of the same units (byte pairs) of the same replies in held-out dialogues. N-grams (Witten and Bell 1991)
-see the reply so far, the model also the turns before. Then the model talks with the user of a held-out dialogue.
+Perplexities are of the same units (byte pairs) of the same replies in held-out dialogues. N-grams, interpolated as
+Witten and Bell 1991 do, see the reply so far; the model also sees the turns before. Then the model talks with the user
+of a held-out dialogue.
 """
 
 import argparse
@@ -84,7 +85,7 @@ def _ngrams(model: "Dialogue", splits: dict[str, Dialogues], orders: list[int]) 
 
 
 def _converse(model: "Dialogue", turns: list[str], seed: int) -> None:
-    """What the model replies to a user, by search, and by samples; its own replies are what it reads before the next."""
+    """What the model replies to a user, by search and by samples; it reads its own replies before the next."""
     from lexigrad.models import Sampler
 
     for title, sampler in (("beam of 5", None), ("temperature 0.7", Sampler(0.7, seed=seed))):
