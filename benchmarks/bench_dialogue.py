@@ -38,50 +38,48 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--turns", type=int, default=3, metavar="N", help="(%(default)s)")
     parser.add_argument("--epochs", type=int, default=2, metavar="N", help="(%(default)s)")
     parser.add_argument("--dropout", type=float, default=0.1, metavar="P", help="(%(default)s)")
-    parser.add_argument("--dialogues", type=int, metavar="N", help="of each split, at most")
+    parser.add_argument("--dialogues", type=int, metavar="N", help="to train on (all)")
     parser.add_argument("--orders", type=int, nargs="*", default=[2, 3, 4, 5], metavar="N", help="(%(default)s)")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="(%(default)s)")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="(%(default)s)")
     parser.add_argument("-o", "--output", metavar="FILE", help="where the model goes")
     given = parser.parse_args(argv)
     import lexigrad
-    from lexigrad.models import Dialogue
+    from lexigrad.models import Dialogue, exchanges
 
     lexigrad.set_num_threads(given.threads)
-    splits = {name: dialogues[: given.dialogues] for name, dialogues in read().items()}
+    splits = read()
+    splits["train"], splits["dev"] = splits["train"][: given.dialogues], splits["dev"][:200]
+    learnt, judged, test = (exchanges(splits[name], "second") for name in ("train", "dev", "test"))
     model = Dialogue(
         hidden_size=given.hidden,
         embedding_size=given.embedding,
         vocabulary_size=given.vocabulary,
         turns=given.turns,
-        replies="second",
         dropout=given.dropout,
         seed=given.seed,
     )
     began, cpu = time.perf_counter(), time.process_time()
     with lexigrad.progress.bar() as hook:
-        model.fit(splits["train"], splits["dev"][:200], epochs=given.epochs, schedule="linear", lr=2e-3, progress=hook)
+        model.fit(*learnt, judged, epochs=given.epochs, schedule="linear", lr=2e-3, progress=hook)
     print(f"{model!r}: {time.perf_counter() - began:.0f} s, {time.process_time() - cpu:.0f} s of CPU")
     print("dev loss by epoch " + " ".join(f"{loss:.4f}" for loss in model.history.validations["loss"]))
     if given.output:
         model.save(given.output)
-    print(f"test: perplexity {model.evaluate(splits['test']).perplexity:.3f}", flush=True)
-    _ngrams(model, splits, given.orders)
+    print(f"test: perplexity {model.evaluate(*test).perplexity:.3f}", flush=True)
+    _ngrams(model, learnt[1], test[1], given.orders)
     _converse(model, splits["test"][0], given.seed)
 
 
-def _ngrams(model: "Dialogue", splits: dict[str, Dialogues], orders: list[int]) -> None:
+def _ngrams(model: "Dialogue", learnt: list[str], test: list[str], orders: list[int]) -> None:
     from lexigrad.models import NGram
 
     assert model.pieces is not None
     names = model.pieces.names
-    units = {}
-    for split in ("train", "test"):
-        replies = [turn for turns in splits[split] for turn in turns[1::2]]
-        units[split] = [[names[i] for i in ids] for ids in model.pieces.encode(replies)]
+    train, held_out = ([[names[i] for i in ids] for ids in model.pieces.encode(texts)] for texts in (learnt, test))
     for order in orders:
-        ngram = NGram(order).fit(units["train"], names)
-        print(f"test: perplexity of {order}-grams {ngram.perplexity(units['test']):.3f}", flush=True)
+        ngram = NGram(order).fit(train, names)
+        print(f"test: perplexity of {order}-grams {ngram.perplexity(held_out):.3f}", flush=True)
 
 
 def _converse(model: "Dialogue", turns: list[str], seed: int) -> None:

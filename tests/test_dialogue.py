@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from lexigrad import TrainingInterrupted, cli
-from lexigrad.models import Callback, Dialogue, Sampler
+from lexigrad.models import Callback, Dialogue, Sampler, exchanges
 from lexigrad.models.encoder_decoder import Writing
 from lexigrad.text.subwords import BEGIN_ID, END_ID
 
@@ -38,7 +38,7 @@ def dialogues() -> list[list[str]]:
 
 @pytest.fixture(scope="module")
 def model(dialogues: Any) -> Dialogue:
-    return Dialogue(**SMALL, turns=5, replies="second").fit(dialogues, **FAST)
+    return Dialogue(**SMALL, turns=5).fit(*exchanges(dialogues, "second"), **FAST)
 
 
 def weights(model: Dialogue) -> dict[str, Any]:
@@ -53,24 +53,36 @@ def test_it_remembers_what_was_said(model: Dialogue) -> None:
     assert model.reply(turns, beam_size=1) == "before you said two"
 
 
-def test_what_is_read(model: Dialogue, dialogues: Any) -> None:
+def test_exchanges() -> None:
+    dialogue = ["a", "b", "c", "d"]
+    assert exchanges([dialogue]) == ([["a"], ["a", "b"], ["a", "b", "c"]], ["b", "c", "d"])
+    assert exchanges([dialogue, ["e"], [], ["f", "g"]], "second") == ([["a"], ["a", "b", "c"], ["f"]], ["b", "d", "g"])
+    with pytest.raises(ValueError, match="replies must be one of all, second, not 'first'"):
+        exchanges([dialogue], "first")
+    with pytest.raises(TypeError, match=r"dialogues\[1\] must be a list of strings, not str"):
+        exchanges([dialogue, "a"])
+
+
+def test_what_is_read(model: Dialogue) -> None:
+    """The last turns, the end token between them; of those the last units; turns without units are none."""
     assert model.pieces is not None
-    pairs = model._pairs(dialogues[:1])
     names = model.pieces.names
-    first, second = dialogues[0][0], dialogues[0][2]
-    read = [" ".join(names[i] for i in source) for source, _ in pairs]
-    assert read == [
-        first,
-        f"{first} </s> you said {first} </s> {second}",
-        f"{first} </s> you said {first} </s> {second} </s> you said {second} </s> and before",
-    ]
-    assert [model.pieces.decode(target) for _, target in pairs] == dialogues[0][1::2]
-    both = Dialogue(**SMALL, turns=1)
-    both.pieces = model.pieces
-    assert [model.pieces.decode(source) for source, _ in both._pairs(dialogues[:1])] == dialogues[0][:-1]
-    short = Dialogue(**SMALL, turns=5, max_length=4)
-    short.pieces = model.pieces
-    assert [names[i] for i in short._pairs(dialogues[:1])[-1][0]] == [second, "</s>", "and", "before"]
+
+    def read(model: Dialogue, source: Any) -> str:
+        (ids,) = model._read([source])
+        return " ".join(names[i] for i in ids)
+
+    said = ["one", "you said one", "", "two"]
+    assert read(model, said) == "one </s> you said one </s> two"
+    assert read(model, "two") == read(model, ["two"]) == "two"
+    assert read(model, []) == read(model, ["", ""]) == ""
+    for turns, max_length, expected in ((2, 100, "you said one </s> two"), (3, 4, "said one </s> two"), (3, 1, "two")):
+        other = Dialogue(**SMALL, turns=turns, max_length=max_length)
+        other.pieces = model.pieces
+        assert read(other, said) == expected
+    source, target, weights = model.align(["one", "two"])  # type: ignore[arg-type]
+    assert (source, target) == (["one", "</s>", "two"], ["you", "said", "two", "</s>"])
+    assert weights.shape == (4, 3)
 
 
 def test_samples_are_drawn_from_the_model(model: Dialogue) -> None:
@@ -91,17 +103,17 @@ def test_samples_are_drawn_from_the_model(model: Dialogue) -> None:
 
 
 def test_evaluate_is_the_loss_of_replies(model: Dialogue, dialogues: Any) -> None:
-    found = model.evaluate(dialogues[:20])
+    found = model.evaluate(*exchanges(dialogues[:20], "second"))
     assert found.predictions == sum(len(turn.split()) + 1 for turns in dialogues[:20] for turn in turns[1::2])
     assert found.perplexity < 1.1
-    strangers = [["one", "before you said one"]]
-    assert model.evaluate(strangers).perplexity > 2
+    assert model.evaluate(["one"], ["before you said one"]).perplexity > 2
 
 
 def test_save_load_resume(dialogues: Any, tmp_path: Path) -> None:
-    settings = {**SMALL, "dropout": 0.2, "turns": 2, "replies": "second"}
+    settings = {**SMALL, "dropout": 0.2, "turns": 2}
+    learnt, judged = exchanges(dialogues, "second"), exchanges(dialogues[:9], "second")
     options = {"epochs": 2, "batch_size": 50, "lr": 0.01}
-    straight = Dialogue(**settings).fit(dialogues, dialogues[:9], **options)
+    straight = Dialogue(**settings).fit(*learnt, judged, **options)
 
     class Stop(Callback):
         def on_update_end(self, model: Any) -> None:
@@ -112,10 +124,10 @@ def test_save_load_resume(dialogues: Any, tmp_path: Path) -> None:
     seen: list[int] = []
     checkpoint = tmp_path / "checkpoint"
     with pytest.raises(TrainingInterrupted):
-        Dialogue(**settings).fit(dialogues, dialogues[:9], **options, callbacks=[Stop()], checkpoint=checkpoint)
+        Dialogue(**settings).fit(*learnt, judged, **options, callbacks=[Stop()], checkpoint=checkpoint)
     with pytest.raises(ValueError, match="these data are not the ones"):
-        Dialogue.load(checkpoint).resume(dialogues[1:], dialogues[:9])
-    resumed = Dialogue.load(checkpoint).resume(dialogues, dialogues[:9])
+        Dialogue.load(checkpoint).resume(*exchanges(dialogues[1:], "second"), judged)
+    resumed = Dialogue.load(checkpoint).resume(*learnt, judged)
     assert resumed.get_params() == straight.get_params() == {**Dialogue().get_params(), **settings}
     assert all(np.array_equal(array, weights(resumed)[name]) for name, array in weights(straight).items())
     resumed.save(checkpoint)
@@ -128,21 +140,20 @@ def test_bad_input(model: Dialogue) -> None:
         new.reply("one")
     with pytest.raises(ValueError, match="turns must be"):
         Dialogue(turns=0)
-    with pytest.raises(ValueError, match="replies must be one of all, second, not 'first'"):
-        Dialogue(replies="first")
-    for data in ([], [["alone"]], [[], ["alone"]]):
-        with pytest.raises(ValueError, match="there are no replies"):
-            new.fit(data)
-    with pytest.raises(TypeError, match="must be a list of lists of turns, not str"):
-        new.fit("one")  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match=r"dialogues\[1\] must be a list of strings, not str"):
-        new.fit([["a", "b"], "c"])
-    with pytest.raises(TypeError, match=r"dialogues\[0\]\[1\] must be a str, not int"):
-        new.fit([["a", 3]])  # type: ignore[list-item]
+    with pytest.raises(ValueError, match="there are no replies"):
+        new.fit(*exchanges([["alone"]]))
+    with pytest.raises(ValueError, match="as many targets as sources, 2, not 1"):
+        new.fit(["a", "b"], ["c"])
+    with pytest.raises(TypeError, match=r"sources\[1\]\[0\] must be a str, not int"):
+        new.fit(["a", [3]], ["b", "c"])
+    with pytest.raises(TypeError, match="sources must be a list of what was said"):
+        new.fit("ab", ["c", "d"])
+    with pytest.raises(ValueError, match="none of the 1 pairs"):
+        new.fit([[]], ["b"])
     for nothing in ([], "", [""], ["", ""]):
         with pytest.raises(ValueError, match="nothing to reply to"):
             model.reply(nothing)
-    with pytest.raises(TypeError, match=r"turns\[0\] must be a str"):
+    with pytest.raises(TypeError, match=r"sources\[0\]\[0\] must be a str"):
         model.reply([3])  # type: ignore[list-item]
     with pytest.raises(ValueError, match="max_length"):
         model.reply("one", max_length=0)
@@ -165,8 +176,8 @@ def test_train_on_the_command_line(dialogues: Any, tmp_path: Path, capsys: Any) 
     assert cli.main([*line, *options.split(), "--max-updates", "3"]) == 0
     assert capsys.readouterr().err.startswith("10 units, lstm of 1 x 32, validation loss ")
     trained = Dialogue.load(out)
-    straight = Dialogue(**SMALL, turns=5, replies="second")
-    straight.fit(dialogues, dialogues, batch_size=32, lr=0.01, max_updates=3)
+    straight = Dialogue(**SMALL, turns=5)
+    straight.fit(*exchanges(dialogues, "second"), batch_size=32, lr=0.01, max_updates=3)
     assert trained.get_params() == straight.get_params()
     assert all(np.array_equal(array, weights(trained)[name]) for name, array in weights(straight).items())
     text.write_text("\n\nalone\n\n")

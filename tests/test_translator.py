@@ -10,7 +10,7 @@ import pytest
 
 from lexigrad import StopTraining, TrainingInterrupted, cli
 from lexigrad.models import Callback, Translator
-from lexigrad.models.seq2seq import pair_loss
+from lexigrad.models.writing import _loss
 from lexigrad.plot import plot_attention
 
 WORDS = ["one", "two", "three", "four", "five", "six"]
@@ -71,7 +71,7 @@ def test_scores_are_those_of_the_network(model: Translator) -> None:
     (found,) = model.hypotheses(["three four one"], beam_size=4, length_penalty=0.0)
     (source,) = model.pieces.encode(["three four one"])
     for one in found:
-        loss, count = pair_loss(model.network, [(source, np.array(one.ids, np.int64))], 0.0, "sum")
+        loss, count = _loss(model.network, [(source, np.array(one.ids, np.int64))], 0.0, "sum")
         assert one.log_probability == pytest.approx(-loss.item(), rel=1e-4, abs=1e-4)
         assert count == len(one.ids) + 1
         assert one.score == one.log_probability
@@ -93,7 +93,7 @@ def test_gradients(model: Translator, pairs: Any) -> None:
     network = network.double().eval()
     batch = list(zip(model.pieces.encode(pairs[0][:6]), model.pieces.encode(pairs[1][:6]), strict=True))
     network.zero_grad()
-    loss, _ = pair_loss(network, batch, 0.1, "mean")
+    loss, _ = _loss(network, batch, 0.1, "mean")
     loss.backward()
     rng = np.random.default_rng(0)
     for name, parameter in network.named_parameters():
@@ -101,9 +101,9 @@ def test_gradients(model: Translator, pairs: Any) -> None:
         direction = rng.standard_normal(parameter.shape)
         kept, step = parameter.data.copy(), 1e-5
         parameter.data = kept + step * direction
-        above = pair_loss(network, batch, 0.1, "mean")[0].item()
+        above = _loss(network, batch, 0.1, "mean")[0].item()
         parameter.data = kept - step * direction
-        numeric = (above - pair_loss(network, batch, 0.1, "mean")[0].item()) / (2 * step)
+        numeric = (above - _loss(network, batch, 0.1, "mean")[0].item()) / (2 * step)
         parameter.data = kept
         assert (gradient * direction).sum() == pytest.approx(numeric, rel=1e-4, abs=1e-7), name
 

@@ -2,7 +2,7 @@
 
 from lexigrad.models.classifier import SequenceClassifier
 from lexigrad.models.decode import Sampler
-from lexigrad.models.dialogue import Dialogue
+from lexigrad.models.dialogue import Dialogue, exchanges
 from lexigrad.models.language_model import PRESETS, Evaluation, LanguageModel
 from lexigrad.models.ngram import NGram
 from lexigrad.models.speech import SpeechRecognizer
@@ -25,4 +25,5 @@ __all__ = [
     "SpeechRecognizer",
     "Training",
     "Translator",
+    "exchanges",
 ]

@@ -1,21 +1,15 @@
 """Translation: a sentence in, a sentence out."""
 
-import os
-from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, Self
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lexigrad.embed.training import whole
-from lexigrad.models.beam_search import Hypothesis
-from lexigrad.models.encoder_decoder import Ids
-from lexigrad.models.language_model import Evaluation
-from lexigrad.models.seq2seq import Pair, Seq2Seq, check_texts
-from lexigrad.progress import Hook
+from lexigrad.models.encoder_decoder import EncoderDecoder, Ids
+from lexigrad.models.writing import Pairs, WritingModel, check_sentences
+from lexigrad.tensor import Array
 from lexigrad.text.subwords import END_ID
-
-Pairs = tuple[Sequence[str], Sequence[str]]
 
 
 class Alignment(NamedTuple):
@@ -31,103 +25,96 @@ class Alignment(NamedTuple):
     weights: NDArray[np.float32]
 
 
-class Translator(Seq2Seq):
-    """Sentences of one language as sentences of another, by an encoder and a decoder with attention.
+class Translator(WritingModel):
+    """An encoder and a decoder with attention, on subword units or words.
 
-    Settings and attributes are those of :class:`Seq2Seq`.
+    Sources and targets are sentences.
+
+    Args:
+        cell: "lstm", "gru" or "rnn".
+        hidden_size: H of the decoder; the encoder has H/2 in each direction.
+        num_layers: of each of them, with residual connections from the second on.
+        embedding_size: dimensions; None: ``hidden_size``.
+        attention: "general" or "dot" (Luong et al. 2015), or "additive" (Bahdanau et al. 2015).
+        dropout: before each layer and before the output.
+        tied: one matrix is both embeddings and the output's weights; source and target share their units anyway.
+        label_smoothing: share of a target's probability that all units divide among them.
+        unit: "bpe", byte-pair encoding by the tokenizers library (``lexigrad[subwords]``), or "word".
+        vocabulary_size: units, at most.
+        min_count: rarer words are unknown; rarer pairs are not merged.
+        max_length: training pairs with more units on a side are left out.
+        seed: of first weights, dropout and order.
+
+    Attributes:
+        pieces: the units; None before training.
+        network: the layers.
+
+    Raises:
+        ValueError: a setting is out of range.
 
     >>> model = Translator(hidden_size=256).fit(english, german, epochs=20)
     >>> model.translate("A man rides a horse.")
     """
 
-    # Training
+    network: EncoderDecoder | None = None
 
-    def fit(
+    def __init__(
         self,
-        sources: Sequence[str],
-        targets: Sequence[str],
-        validation: Pairs | None = None,
+        cell: str = "lstm",
+        hidden_size: int = 256,
+        num_layers: int = 1,
         *,
-        callbacks: Iterable[Any] = (),
-        progress: Hook | None = None,
-        checkpoint: str | os.PathLike[str] | None = None,
-        checkpoint_seconds: float = 600.0,
-        **options: Any,
-    ) -> Self:
-        """Learn from pairs of sentences, from the beginning.
-
-        Args:
-            sources, targets: as many sentences each.
-            validation: other (sources, targets); the model has the weights with the least loss on them in the end.
-            callbacks: objects with the methods of ``models.Callback``.
-            progress: called with a ``Progress`` after each update.
-            checkpoint: a file that the model is saved to every ``checkpoint_seconds``, at the end and on Ctrl-C.
-            options: of the training: see ``models.Training``. Here ``batch_size`` is 64 and ``max_norm`` 1.
-
-        Returns:
-            The model.
-
-        Raises:
-            TypeError: sentences are not strings.
-            ValueError: there are no pairs, other numbers of sources and targets, or an option is out of range.
-            TrainingInterrupted: Ctrl-C; ``resume`` goes on.
-            FloatingPointError: the training diverged.
-        """
-        return self._fit(
-            (sources, targets),
-            validation,
-            options,
-            callbacks=callbacks,
-            progress=progress,
-            checkpoint=checkpoint,
-            checkpoint_seconds=checkpoint_seconds,
+        embedding_size: int | None = None,
+        attention: str = "general",
+        dropout: float = 0.3,
+        tied: bool = True,
+        label_smoothing: float = 0.1,
+        unit: str = "bpe",
+        vocabulary_size: int = 8000,
+        min_count: int = 2,
+        max_length: int = 100,
+        seed: int = 1,
+    ) -> None:
+        super().__init__(
+            cell,
+            hidden_size,
+            num_layers,
+            embedding_size,
+            attention,
+            dropout,
+            tied,
+            label_smoothing,
+            unit,
+            vocabulary_size,
+            min_count,
+            max_length,
+            seed,
         )
+        if hidden_size % 2:
+            raise ValueError(f"hidden_size must be even, for the encoder's two directions, not {hidden_size}")
 
-    def resume(
-        self,
-        sources: Sequence[str],
-        targets: Sequence[str],
-        validation: Pairs | None = None,
-        *,
-        callbacks: Iterable[Any] = (),
-        progress: Hook | None = None,
-        checkpoint: str | os.PathLike[str] | None = None,
-        checkpoint_seconds: float = 600.0,
-    ) -> Self:
-        """Finish a training that was interrupted, or that a checkpoint was loaded from, to the same weights.
-
-        Arguments and errors are those of :meth:`fit`; the sentences must be the same.
-
-        Raises:
-            RuntimeError: no training is unfinished.
-            ValueError: the sentences are others, or what the file held is damaged.
-        """
-        return self._resume(
-            (sources, targets),
-            validation,
-            callbacks=callbacks,
-            progress=progress,
-            checkpoint=checkpoint,
-            checkpoint_seconds=checkpoint_seconds,
-        )
-
-    def _check(self, data: Pairs) -> None:
-        sources, targets = data
-        check_texts("sources", sources)
-        check_texts("targets", targets)
+    def _paired(self, sources: Sequence[Any], targets: Sequence[Any]) -> Pairs:
+        check_sentences("sources", sources)
+        check_sentences("targets", targets)
         if len(sources) != len(targets):
             raise ValueError(f"there must be as many targets as sources, {len(sources)}, not {len(targets)}")
         if not len(sources):
             raise ValueError("there are no pairs of sentences to learn from")
+        return sources, targets
 
-    def _texts(self, data: Pairs) -> list[str]:
-        return [*data[0], *data[1]]
-
-    def _pairs(self, data: Pairs) -> list[Pair]:
+    def _read(self, sources: Sequence[Any]) -> list[Array]:
+        check_sentences("sentences", sources)
         assert self.pieces is not None
-        return list(zip(self.pieces.encode(data[0]), self.pieces.encode(data[1]), strict=True))
+        return list(self.pieces.encode(sources))
 
-    # Questions
+    def _find_vocabulary(self, sources: Sequence[Any], targets: Sequence[str]) -> None:
+        super()._find_vocabulary(sources, [*sources, *targets])
+
+    def _learnable(self, source: Array, target: Ids) -> bool:
+        return super()._learnable(source, target) and 0 < len(source) <= self.max_length
+
+    def _limits(self, lengths: Ids) -> Ids:
+        return 2 * lengths + 10
 
     def translate(
         self,
@@ -167,36 +154,8 @@ class Translator(Seq2Seq):
             max_length=max_length,
             batch_size=batch_size,
         )
-        assert self.pieces is not None
-        written = [self.pieces.decode(of_sentence[0].ids) if of_sentence else "" for of_sentence in found]
+        written = self._best(found)
         return written[0] if one else written
-
-    def hypotheses(
-        self,
-        sentences: Sequence[str],
-        *,
-        beam_size: int = 5,
-        length_penalty: float = 1.0,
-        coverage_penalty: float = 0.0,
-        max_length: int | None = None,
-        batch_size: int = 32,
-    ) -> list[list[Hypothesis]]:
-        """All that the beam search of :meth:`translate` found for each sentence, the best first."""
-        self._trained()
-        assert self.pieces is not None
-        if max_length is not None:
-            whole("max_length", max_length, 1)
-        check_texts("sentences", sentences)
-
-        def limits(lengths: Ids) -> Ids:
-            return 2 * lengths + 10 if max_length is None else np.full(len(lengths), max_length)
-
-        beam = {
-            "beam_size": beam_size,
-            "length_penalty": length_penalty,
-            "coverage_penalty": coverage_penalty,
-        }
-        return self._search(self.pieces.encode(sentences), limits, beam, batch_size)
 
     def align(self, sentence: str, **options: Any) -> Alignment:
         """A sentence's translation, and where attention was at each of its units; options as of :meth:`translate`.
@@ -209,15 +168,20 @@ class Translator(Seq2Seq):
             raise ValueError("an empty sentence has no alignment")
         assert self.pieces is not None
         names = self.pieces.names
-        source = [names[i] for i in self.pieces.encode([sentence])[0]]
+        source = [names[i] for i in self._read([sentence])[0]]
         target = [names[i] for i in found[0].ids] + [names[END_ID]]
         return Alignment(source, target[: len(found[0].attention)], found[0].attention)
 
-    def evaluate(self, sources: Sequence[str], targets: Sequence[str], batch_size: int = 64) -> Evaluation:
-        """How well the model predicts the units of translations, their ends included.
-
-        Raises:
-            RuntimeError: the model is not trained.
-            ValueError: there are no pairs.
-        """
-        return self._evaluate((sources, targets), batch_size)
+    def _build(self) -> EncoderDecoder:
+        assert self.pieces is not None
+        return EncoderDecoder(
+            len(self.pieces.names),
+            self._embedding_size(),
+            self.hidden_size,
+            self.num_layers,
+            self.cell,
+            self.attention,
+            self.dropout,
+            self.tied,
+            np.random.default_rng(self.seed),
+        )

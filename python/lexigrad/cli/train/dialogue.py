@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from lexigrad.cli.common import add_quiet, command, count
 from lexigrad.cli.train.output import check_output, has_checkpoint
-from lexigrad.cli.train.seq2seq import add_model, report, settings
 from lexigrad.cli.train.training import add_training, lines_of, run_training, training_options
+from lexigrad.cli.train.writing import add_model, report, settings
 
 if TYPE_CHECKING:
     from lexigrad.models import Dialogue
@@ -26,24 +26,26 @@ def add(models: Any) -> None:
     add_quiet(parser)
     group = add_model(parser, label_smoothing=0.0)
     group.add_argument("--turns", type=count, metavar="N", help="turns before a reply that are read (3)")
-    group.add_argument("--replies", choices=("all", "second"), help="of both speakers (default), or of the second")
+    parser.add_argument(
+        "--replies", choices=("all", "second"), default="all", help="of both speakers (default), or of the second"
+    )
     add_training(parser)
 
 
 def _train(args: argparse.Namespace) -> int:
-    from lexigrad.models import Dialogue
+    from lexigrad.models import Dialogue, exchanges
 
     resuming = has_checkpoint(args)
     check_output(args.output)
-    dialogues = dialogues_of(lines_of(args.dialogues))
-    validation = args.validation and dialogues_of(lines_of(args.validation))
+    learnt = exchanges(dialogues_of(lines_of(args.dialogues)), args.replies)
+    validation = args.validation and exchanges(dialogues_of(lines_of(args.validation)), args.replies)
 
     def train(run: dict[str, Any]) -> "Dialogue":
         if resuming:
             model = Dialogue.load(args.checkpoint)
-            return model.resume(dialogues, validation, **run) if model.training_unfinished else model
-        model = Dialogue(**settings(args, "turns", "replies"))
-        return model.fit(dialogues, validation, **run, **training_options(args))
+            return model.resume(*learnt, validation, **run) if model.training_unfinished else model
+        model = Dialogue(**settings(args, "turns"))
+        return model.fit(*learnt, validation, **run, **training_options(args))
 
     return run_training(args, train, report)
 

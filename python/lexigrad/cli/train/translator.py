@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from lexigrad.cli.common import add_quiet, command
 from lexigrad.cli.train.output import check_output, has_checkpoint
-from lexigrad.cli.train.seq2seq import add_model, report, settings
 from lexigrad.cli.train.training import add_training, lines_of, run_training, training_options
+from lexigrad.cli.train.writing import add_model, report, settings
 
 if TYPE_CHECKING:
     from lexigrad.models import Translator

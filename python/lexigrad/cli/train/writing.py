@@ -1,4 +1,4 @@
-"""What the commands ``train translator`` and ``train dialogue`` share: settings of the model, the report at the end."""
+"""What the commands that train models of ``models.writing`` share: settings of the model, the report at the end."""
 
 import argparse
 from typing import TYPE_CHECKING, Any
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from lexigrad.cli.common import count
 
 if TYPE_CHECKING:
-    from lexigrad.models.seq2seq import Seq2Seq
+    from lexigrad.models.writing import WritingModel
 
 _SETTINGS = (
     "cell",
@@ -48,7 +48,7 @@ def settings(args: argparse.Namespace, *more: str) -> dict[str, Any]:
     return {"tied": not args.untied, **{name: value for name, value in given.items() if value is not None}}
 
 
-def report(model: "Seq2Seq") -> str:
+def report(model: "WritingModel") -> str:
     """A line about a trained model."""
     from lexigrad.models import Evaluation
 
