@@ -34,9 +34,9 @@ def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks dialogue", description=__doc__)
     parser.add_argument("--hidden", type=int, default=256, metavar="N", help="(%(default)s)")
     parser.add_argument("--embedding", type=int, default=128, metavar="N", help="(%(default)s)")
-    parser.add_argument("--vocabulary", type=int, default=4000, metavar="N", help="(%(default)s)")
+    parser.add_argument("--vocabulary", type=int, default=3000, metavar="N", help="(%(default)s)")
     parser.add_argument("--turns", type=int, default=3, metavar="N", help="(%(default)s)")
-    parser.add_argument("--epochs", type=int, default=2, metavar="N", help="(%(default)s)")
+    parser.add_argument("--epochs", type=int, default=1, metavar="N", help="(%(default)s)")
     parser.add_argument("--dropout", type=float, default=0.1, metavar="P", help="(%(default)s)")
     parser.add_argument("--dialogues", type=int, metavar="N", help="to train on (all)")
     parser.add_argument("--orders", type=int, nargs="*", default=[2, 3, 4, 5], metavar="N", help="(%(default)s)")
@@ -61,7 +61,7 @@ def main(argv: list[str]) -> None:
     )
     began, cpu = time.perf_counter(), time.process_time()
     with lexigrad.progress.bar() as hook:
-        model.fit(*learnt, judged, epochs=given.epochs, schedule="linear", lr=2e-3, progress=hook)
+        model.fit(*learnt, judged, epochs=given.epochs, batch_size=32, schedule="linear", lr=2e-3, progress=hook)
     print(f"{model!r}: {time.perf_counter() - began:.0f} s, {time.process_time() - cpu:.0f} s of CPU")
     print("dev loss by epoch " + " ".join(f"{loss:.4f}" for loss in model.history.validations["loss"]))
     if given.output:

@@ -36,7 +36,7 @@ class WritingModel(Model):
         network: the layers.
     """
 
-    _SETTINGS = (
+    _SETTINGS: ClassVar[tuple[str, ...]] = (
         "cell",
         "hidden_size",
         "num_layers",

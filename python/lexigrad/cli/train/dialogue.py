@@ -37,15 +37,15 @@ def _train(args: argparse.Namespace) -> int:
 
     resuming = has_checkpoint(args)
     check_output(args.output)
-    learnt = exchanges(dialogues_of(lines_of(args.dialogues)), args.replies)
+    sources, targets = exchanges(dialogues_of(lines_of(args.dialogues)), args.replies)
     validation = args.validation and exchanges(dialogues_of(lines_of(args.validation)), args.replies)
 
     def train(run: dict[str, Any]) -> "Dialogue":
         if resuming:
             model = Dialogue.load(args.checkpoint)
-            return model.resume(*learnt, validation, **run) if model.training_unfinished else model
+            return model.resume(sources, targets, validation, **run) if model.training_unfinished else model
         model = Dialogue(**settings(args, "turns"))
-        return model.fit(*learnt, validation, **run, **training_options(args))
+        return model.fit(sources, targets, validation, **run, **training_options(args))
 
     return run_training(args, train, report)
 
