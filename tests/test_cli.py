@@ -77,9 +77,9 @@ def test_version_and_help() -> None:
     assert run("--version").stdout == f"lexigrad {__version__}\n"
     assert "lexigrad train word2vec" in run("--help").stdout
     models = ["word2vec", "doc2vec", "fasttext", "svd", "glove", "adagram", "lda2vec"]
-    models += ["lm", "tagger", "classifier", "speech", "translator"]
+    models += ["lm", "tagger", "classifier", "speech", "translator", "dialogue"]
     commands = ["train", *(f"train {model}" for model in models), "sample", "translate", "similar", "analogy", "eval"]
-    commands += ["eval lm", "convert", "phrases", "plot", "bench", "demo", "diagnose"]
+    commands += ["chat", "eval lm", "convert", "phrases", "plot", "bench", "demo", "diagnose"]
     commands += ["diagnose gradient-flow", "diagnose clipping"]
     for command in commands:
         shown = run(*command.split(), "--help")
