@@ -9,7 +9,8 @@ from lexigrad.embed.adagram import AdaGram
 from lexigrad.embed.callbacks import CallbackAny2Vec, StopTraining, TrainingInterrupted
 from lexigrad.embed.cooccurrence import cooccurrence, one_hot, term_document
 from lexigrad.embed.doc2vec import Doc2Vec
-from lexigrad.embed.fasttext import FastTextModel
+from lexigrad.embed.fasttext import FastText
+from lexigrad.embed.fasttext_model import FastTextModel
 from lexigrad.embed.glove import GloVe
 from lexigrad.embed.keyedvectors import KeyedVectors
 from lexigrad.embed.lda2vec import LDA2Vec
@@ -29,6 +30,7 @@ __all__ = [
     "AdaGram",
     "CallbackAny2Vec",
     "Doc2Vec",
+    "FastText",
     "FastTextModel",
     "FrozenPhrases",
     "GloVe",
