@@ -2,6 +2,7 @@
 
 from lexigrad.models.classifier import SequenceClassifier
 from lexigrad.models.decode import Sampler
+from lexigrad.models.dialogue import Dialogue, exchanges
 from lexigrad.models.language_model import PRESETS, Evaluation, LanguageModel
 from lexigrad.models.ngram import NGram
 from lexigrad.models.speech import SpeechRecognizer
@@ -13,6 +14,7 @@ __all__ = [
     "PRESETS",
     "Alignment",
     "Callback",
+    "Dialogue",
     "Evaluation",
     "History",
     "LanguageModel",
@@ -23,4 +25,5 @@ __all__ = [
     "SpeechRecognizer",
     "Training",
     "Translator",
+    "exchanges",
 ]
