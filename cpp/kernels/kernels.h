@@ -348,7 +348,7 @@ struct Outer {
 };
 constexpr std::int64_t kFewOuter = 4;
 constexpr std::int64_t kOuterRows = 96;  // rows of c that a call takes at most
-constexpr std::int64_t kOuterDepth = 1024;
+constexpr std::int64_t kOuterDepth = 256;
 
 // out[i - begin] = sum over k of a[k][i], for i in [begin, end).
 struct ColumnSums {

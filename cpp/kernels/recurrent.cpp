@@ -2,6 +2,7 @@
 #include "kernels/recurrent.h"
 
 #include "kernels/kernels.h"
+#include "kernels/transpose.h"
 
 namespace lexigrad::LEXIGRAD_ISA {
 namespace {
