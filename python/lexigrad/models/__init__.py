@@ -3,6 +3,7 @@
 from lexigrad.models.captioner import Captioner
 from lexigrad.models.classifier import SequenceClassifier
 from lexigrad.models.decode import Sampler
+from lexigrad.models.dialogue import Dialogue, exchanges
 from lexigrad.models.language_model import PRESETS, Evaluation, LanguageModel
 from lexigrad.models.ngram import NGram
 from lexigrad.models.speech import SpeechRecognizer
@@ -16,6 +17,7 @@ __all__ = [
     "Alignment",
     "Callback",
     "Captioner",
+    "Dialogue",
     "Evaluation",
     "History",
     "LanguageModel",
@@ -26,4 +28,5 @@ __all__ = [
     "SpeechRecognizer",
     "Training",
     "Translator",
+    "exchanges",
 ]

@@ -152,7 +152,7 @@ class Translator(WritingModel):
         if not found:
             raise ValueError("an empty sentence has no alignment")
         assert self.pieces is not None
-        source = [self.pieces.names[i] for i in self.pieces.encode([sentence])[0]]
+        source = [self.pieces.names[i] for i in self._read([sentence])[0]]
         return self._alignment(source, found[0])
 
     def _build(self) -> EncoderDecoder:

@@ -49,7 +49,7 @@ class WritingModel(Model):
         network: the layers.
     """
 
-    _SETTINGS = (
+    _SETTINGS: ClassVar[tuple[str, ...]] = (
         "cell",
         "hidden_size",
         "num_layers",

@@ -7,7 +7,7 @@ from lexigrad.cli.captions import read_captions
 from lexigrad.cli.common import add_quiet, command
 from lexigrad.cli.train.output import check_output, has_checkpoint
 from lexigrad.cli.train.training import add_training, run_training, training_options
-from lexigrad.cli.train.writing import add_settings, report, settings
+from lexigrad.cli.train.writing import add_model, report, settings
 
 
 def add(models: Any) -> None:
@@ -25,7 +25,7 @@ def add(models: Any) -> None:
         "--validation", nargs=2, metavar=("FEATURES", "CAPTIONS"), help="such files to choose the best weights by"
     )
     add_quiet(parser)
-    add_settings(parser, unit="word", attention="additive", smoothing="0", length="50")
+    add_model(parser, label_smoothing=0.0, attention="additive", unit="word", max_length=50)
     add_training(parser)
 
 

@@ -1,12 +1,15 @@
 """The command ``train translator``."""
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lexigrad.cli.common import add_quiet, command
 from lexigrad.cli.train.output import check_output, has_checkpoint
 from lexigrad.cli.train.training import add_training, lines_of, run_training, training_options
-from lexigrad.cli.train.writing import add_settings, report, settings
+from lexigrad.cli.train.writing import add_model, report, settings
+
+if TYPE_CHECKING:
+    from lexigrad.models import Translator
 
 
 def add(models: Any) -> None:
@@ -24,8 +27,7 @@ def add(models: Any) -> None:
         "--validation", nargs=2, metavar=("SOURCES", "TARGETS"), help="pairs to choose the best weights by"
     )
     add_quiet(parser)
-
-    add_settings(parser, unit="bpe", attention="general", smoothing="0.1", length="100")
+    add_model(parser, label_smoothing=0.1)
     add_training(parser)
 
 
@@ -37,10 +39,11 @@ def _train(args: argparse.Namespace) -> int:
     sources, targets = lines_of(args.sources), lines_of(args.targets)
     validation = args.validation and (lines_of(args.validation[0]), lines_of(args.validation[1]))
 
-    def train(run: dict[str, Any]) -> Translator:
+    def train(run: dict[str, Any]) -> "Translator":
         if resuming:
             model = Translator.load(args.checkpoint)
             return model.resume(sources, targets, validation, **run) if model.training_unfinished else model
-        return Translator(**settings(args)).fit(sources, targets, validation, **run, **training_options(args))
+        model = Translator(**settings(args))
+        return model.fit(sources, targets, validation, **run, **training_options(args))
 
     return run_training(args, train, report)
