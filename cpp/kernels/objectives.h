@@ -27,14 +27,15 @@ struct Arena {
   }
 };
 
-// Neighbouring centres that are trained in one step and share their negative samples: half the samples to draw and to
-// fetch, and larger products, at the same quality. (Ji et al. 2016 share them within a window.)
-constexpr int kShared = 2;
+// Neighbouring centres that are trained in one step and share their negative samples: a third of the samples to draw
+// and to fetch, and larger products, at the same quality. (Ji et al. 2016 share them within a window.) With the usual
+// five samples a step has eight output rows, which fill the blocks of products.h.
+constexpr int kShared = 3;
 
 // Predictions of one skip-gram step; longer windows are cut into several, like those of more than kMostRows words. The
 // gradients add up on rows whose scores were taken before: with more of them a wide window over a few words would
 // overshoot, where one at a time converges.
-constexpr int kMostPredictions = 24;
+constexpr int kMostPredictions = 30;
 
 // The same for negative samples, which fall on the same few rows where there are few words: so many a row at most.
 constexpr std::int64_t kMostSamplesOfRow = 16;
@@ -169,7 +170,7 @@ INLINE void train_logistic(const Inputs& in, int centres, int N, std::size_t siz
       float* at = s.scores + m * ld + k;
       const F x = load(at);
       F weight = splat(in.times[m][0]) * load(s.weights[0] + k);
-      if (centres == 2) weight += splat(in.times[m][1]) * load(s.weights[1] + k);
+      for (int c = 1; c < centres; ++c) weight += splat(in.times[m][c]) * load(s.weights[c] + k);
       if (compute_loss) loss += weight * softplus(sign * x);
       probe += weight * x;
       store(at, splat(alpha) * weight * (label - sigmoid(x)));

@@ -9,9 +9,9 @@ import numpy as np
 
 MASK = (1 << 64) - 1
 GOLDEN = 0x9E3779B97F4A7C15
-SHARED = 2  # neighbouring centres that are trained in one step and share their negative samples
+SHARED = 3  # neighbouring centres that are trained in one step and share their negative samples
 MOST_ROWS = 16  # input rows of one skip-gram step
-MOST_PREDICTIONS = 24  # predictions of one skip-gram step
+MOST_PREDICTIONS = 30  # predictions of one skip-gram step
 MOST_SAMPLES = 16  # negative samples of one step for each word of the vocabulary
 
 
