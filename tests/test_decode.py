@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from lexigrad.models import Sampler
+from lexigrad.models.decode import sample
 
 LOGITS = np.array([0.5, -1.0, 2.0, 2.0, -np.inf, 0.0, 1.5], np.float32)
 
@@ -69,3 +70,22 @@ def test_seeds():
 def test_mistakes(options, message):
     with pytest.raises(ValueError, match=message):
         Sampler(**options)
+
+
+def test_sample_writes_each_row_to_its_end():
+    """A writer that says what follows each id: rows end at the end or at their limits."""
+
+    class Chain:
+        def __init__(self):
+            self.rows = 3
+
+        def step(self, ids):
+            assert len(ids) == self.rows
+            scores = np.full((len(ids), 6), -np.inf, np.float32)
+            scores[np.arange(len(ids)), {0: 2, 2: 3, 3: 4, 4: 1}[int(ids[0])]] = 0
+            return scores, np.ones((len(ids), 1), np.float32)
+
+        def select(self, rows):
+            self.rows = len(rows)
+
+    assert sample(Chain(), np.array([9, 1, 2]), Sampler(seed=1), begin=0, end=1) == [[2, 3, 4], [2], [2, 3]]

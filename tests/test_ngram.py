@@ -32,6 +32,13 @@ def test_sums_to_one(order):
     assert model.perplexity([["unknown"]]) == math.inf
 
 
+def test_words_that_are_known_but_were_not_counted():
+    model = NGram(2).fit([["a", "b"], ["a"]], ["c", "a"])
+    assert model.names == sorted([END, "a", "b", "c"])
+    assert model.log_prob("c", []) == pytest.approx(math.log(3 / 4 / 8))
+    assert np.exp(model.log_probs(["a"], model.names)).sum() == pytest.approx(1)
+
+
 def test_wrong_use():
     with pytest.raises(ValueError, match="order"):
         NGram(0)

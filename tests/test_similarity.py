@@ -1,13 +1,12 @@
 """The compiled search against the oracle: sizes, strides, instruction sets, threads, special values."""
 
 import os
-import subprocess
-import sys
 import warnings
 
 import numpy as np
 import pytest
 
+from kernel_checks import OTHER_ISAS, run_at
 from lexigrad import _core
 from oracles import similarity as oracle
 
@@ -187,15 +186,9 @@ def test_wrong_arguments(change, error):
         _core.find_neighbours(**(arguments | change))
 
 
-@pytest.mark.parametrize("isa", [isa for isa in _core.available_isas() if isa != _core.isa])
+@pytest.mark.parametrize("isa", OTHER_ISAS)
 def test_every_instruction_set(isa):
-    """The tests above run at the best level; these, in processes of their own, at the others."""
-    tests = "finds_what or agree_with_float64 or special_rows or same_bits or crowded"
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "-k", tests]
-    result = subprocess.run(
-        command, env=os.environ | {"LEXIGRAD_ISA": isa}, capture_output=True, text=True, timeout=600
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
+    run_at(isa, __file__, "finds_what or agree_with_float64 or special_rows or same_bits or crowded")
 
 
 def test_a_forked_child_searches_too():

@@ -10,7 +10,7 @@ import pytest
 
 from lexigrad import StopTraining, TrainingInterrupted, cli
 from lexigrad.models import Callback, Translator
-from lexigrad.models.translator import _loss
+from lexigrad.models.writing import _loss
 from lexigrad.plot import plot_attention
 
 WORDS = ["one", "two", "three", "four", "five", "six"]

@@ -1,13 +1,11 @@
 """The word2vec kernel against its float64 oracle, and what both are built from."""
 
 import itertools
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
+from kernel_checks import OTHER_ISAS, run_at
 from lexigrad import _core
 from lexigrad.embed.matrix import PaddedMatrix
 from oracles import word2vec as oracle
@@ -238,17 +236,9 @@ def test_wrong_arguments(change, error, message):
         _core.word2vec_train(arguments.pop("tokens"), **arguments)
 
 
-@pytest.mark.parametrize("isa", _core.available_isas())
+@pytest.mark.parametrize("isa", OTHER_ISAS)
 def test_every_instruction_set(isa):
-    """The comparison with the oracle once more at each level that this CPU has."""
-    if isa == _core.isa:
-        pytest.skip("this is the level that the other tests run at")
-    tests = "test_matches_oracle or test_tiny_vocabularies or test_windows"
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", __file__, "-k", tests]
-    run = subprocess.run(
-        command, env={**os.environ, "LEXIGRAD_ISA": isa}, capture_output=True, text=True, cwd=os.path.dirname(__file__)
-    )
-    assert run.returncode == 0, run.stdout[-3000:]
+    run_at(isa, __file__, "test_matches_oracle or test_tiny_vocabularies or test_windows")
 
 
 # What training draws from

@@ -8,6 +8,7 @@ namespace lexigrad {
 void bind_adagram(pybind11::module_& m);
 void bind_cooccurrence(pybind11::module_& m);
 void bind_doc2vec(pybind11::module_& m);
+void bind_fasttext(pybind11::module_& m);
 void bind_linear(pybind11::module_& m);
 void bind_lda2vec(pybind11::module_& m);
 void bind_glove(pybind11::module_& m);
@@ -33,6 +34,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   bind_adagram(m);
   bind_cooccurrence(m);
   bind_doc2vec(m);
+  bind_fasttext(m);
   bind_linear(m);
   bind_lda2vec(m);
   bind_glove(m);

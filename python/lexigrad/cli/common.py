@@ -66,3 +66,17 @@ def add_quiet(parser: argparse.ArgumentParser) -> None:
 
 def add_workers(group: Any) -> None:
     group.add_argument("--workers", "--threads", type=count, metavar="N", help="threads (default: all of this machine)")
+
+
+def add_sampling(parser: argparse.ArgumentParser, temperature: float) -> None:
+    """Add the arguments of ``models.Sampler``."""
+    parser.add_argument(
+        "--temperature",
+        type=float,
+        default=temperature,
+        metavar="X",
+        help=f"below 1 safer, above 1 bolder, 0 the safest ({temperature:g})",
+    )
+    parser.add_argument("--top-k", type=count, metavar="N", help="choose among the N most probable alone")
+    parser.add_argument("--top-p", type=float, metavar="X", help="choose among the most probable of X together")
+    parser.add_argument("--seed", type=int, metavar="N", help="one seed: one text (default: a new one each time)")

@@ -5,7 +5,7 @@ import itertools
 import sys
 from typing import Any
 
-from lexigrad.cli.common import add_workers, command, count
+from lexigrad.cli.common import add_sampling, add_workers, command, count
 
 
 def add(commands: Any) -> None:
@@ -19,12 +19,7 @@ def add(commands: Any) -> None:
     sample.add_argument("model", help="what 'train lm' wrote")
     sample.add_argument("--length", type=count, default=500, metavar="N", help="characters or words (500)")
     sample.add_argument("--prime", default="", metavar="TEXT", help="what the text begins with")
-    sample.add_argument(
-        "--temperature", type=float, default=1.0, metavar="X", help="below 1 safer, above 1 bolder, 0 the safest (1)"
-    )
-    sample.add_argument("--top-k", type=count, metavar="N", help="choose among the N most probable alone")
-    sample.add_argument("--top-p", type=float, metavar="X", help="choose among the most probable of X together")
-    sample.add_argument("--seed", type=int, metavar="N", help="one seed: one text (default: a new one each time)")
+    add_sampling(sample, temperature=1.0)
     add_workers(sample)
 
     evaluate = command(

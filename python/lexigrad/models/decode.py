@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lexigrad.models.beam_search import Rows, Writer
+
 
 class Sampler:
     """Draws ids from logits, at a temperature, from the most probable ones alone if asked to.
@@ -74,3 +76,31 @@ def _others(size: int, kept: NDArray[np.intp]) -> NDArray[np.bool_]:
     mask = np.ones(size, bool)
     mask[kept] = False
     return mask
+
+
+def sample(writer: Writer, limits: Rows, sampler: Sampler, *, begin: int, end: int) -> list[list[int]]:
+    """Write by drawing one id after another.
+
+    Args:
+        writer: has a row for each of the B inputs, and has written nothing.
+        limits: (B,) tokens that each output may have at most, at least 1.
+        sampler: draws for one row after the other in each step.
+        begin, end: the id that each output begins after, and the one that ends it.
+
+    Returns:
+        the ids of each output, without the end.
+    """
+    written: list[list[int]] = [[] for _ in limits]
+    active = np.arange(len(limits))
+    last = np.full(len(limits), begin, np.int64)
+    while len(active):
+        scores, _ = writer.step(last)
+        last = np.array([sampler.draw(row) for row in scores], np.int64)
+        for b, token in zip(active, last, strict=True):
+            if token != end:
+                written[b].append(int(token))
+        going = np.flatnonzero((last != end) & (np.array([len(written[b]) for b in active]) < limits[active]))
+        if len(going) < len(active):
+            active, last = active[going], last[going]
+            writer.select(going)
+    return written

@@ -1,13 +1,16 @@
-"""A network that reads one sequence and writes another, with attention.
+"""Networks that read something and write a sequence, with attention.
 
-The encoder is bidirectional. The decoder's states go through attention over the encoder's outputs, and context and
-state together give the next token (Luong, Pham and Manning 2015, "global attention"); the score may be Bahdanau's
-additive one. Context is not fed back into the decoder, so that in training all its steps are one fused pass.
+The decoder's states go through attention over what was read, and context and state together give the next token
+(Luong, Pham and Manning 2015, "global attention"); the score may be Bahdanau's additive one. Context is not fed back
+into the decoder, so that in training all its steps are one fused pass.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lexigrad.models.batches import pad_sequences
 from lexigrad.models.language_model import CELLS
 from lexigrad.models.trainer import evaluating
 from lexigrad.nn.attention import Attention
@@ -20,6 +23,7 @@ from lexigrad.ops.elementwise import tanh
 from lexigrad.ops.shape import concatenate, unsqueeze
 from lexigrad.ops.softmax import log_softmax
 from lexigrad.tensor import Array, Operand, Tensor
+from lexigrad.text.subwords import END_ID
 
 Ids = NDArray[np.int64]
 States = list[tuple[Tensor, ...]]  # of each layer: h, and for an LSTM c; (directions, B, H) each
@@ -60,14 +64,16 @@ class Stack(Module):
         return x, last
 
 
-class EncoderDecoder(Module):
-    """Source ids (S, B) and the ids written so far (T, B) -> logits (T B, V) of the ids that follow each of them.
+class WritingNetwork(Module):
+    """Sources and the ids written so far (T, B) -> logits (T B, V) of the ids that follow each of them.
+
+    What sources are, and how they are read, is up to the networks that are built on this one.
 
     Attributes:
-        source, target: embeddings; the same one with ``tied``.
-        encoder, decoder: the layers; the encoder has H/2 units in each direction.
+        decoder: the layers.
         attention, combine: h, context -> tanh(W [context; h]), (T, B, E).
-        out: scores of all ids; its weights are the target embedding's with ``tied``.
+        out: scores of all ids.
+        target: embeddings of what is written; with ``tied`` their weights are those of ``out``.
     """
 
     def __init__(
@@ -82,23 +88,22 @@ class EncoderDecoder(Module):
         tied: bool,
         rng: np.random.Generator,
     ) -> None:
-        self.source = Embedding(size, embedding_size, rng=rng)
-        self.encoder = Stack(cell, embedding_size, hidden_size // 2, num_layers, dropout, True, rng)
         self.decoder = Stack(cell, embedding_size, hidden_size, num_layers, dropout, False, rng)
         self.attention = Attention(hidden_size, hidden_size, score, rng=rng)
         self.combine = Linear(2 * hidden_size, embedding_size, bias=False, rng=rng)
         self.dropout = Dropout(dropout, rng=rng)
         self.out = Linear(embedding_size, size, rng=rng)
-        if tied:  # Press and Wolf 2017, three-way
-            self.source.weight = self.out.weight
-        self.target = Embedding(size, embedding_size, rng=rng) if not tied else self.source
+        self.target = Embedding(size, embedding_size, rng=rng)
+        if tied:  # Press and Wolf 2017
+            self.target.weight = self.out.weight
 
-    def encode(self, ids: Ids, lengths: Ids) -> tuple[Tensor, States]:
-        """Source ids (S, B) -> what attention looks at (S, B, H), and the first states of the decoder."""
-        memory, last = self.encoder(self.source(ids), lengths=lengths)
-        return memory, [
-            tuple(unsqueeze(concatenate([state[0], state[1]], -1), 0) for state in of_layer) for of_layer in last
-        ]
+    def batch(self, sources: Sequence[Array]) -> tuple[Array, Ids]:
+        """Sources as one array, (S, B) or (S, B, F), and their lengths (B,)."""
+        raise NotImplementedError
+
+    def encode(self, source: Array, lengths: Ids) -> tuple[Tensor, States]:
+        """A batch of sources -> what attention looks at (S, B, H), and the first states of the decoder."""
+        raise NotImplementedError
 
     def decode(
         self, ids: Ids, states: States, memory: Tensor, mask: NDArray[np.bool_], projected: Tensor | None = None
@@ -109,9 +114,43 @@ class EncoderDecoder(Module):
         features = tanh(self.combine(concatenate([context, h], -1)))
         return self.out(self.dropout(features).reshape(-1, features.shape[-1])), weights, states
 
-    def forward(self, source: Ids, lengths: Ids, target: Operand) -> Tensor:
+    def forward(self, source: Array, lengths: Ids, target: Operand) -> Tensor:
         memory, states = self.encode(source, lengths)
         return self.decode(np.asarray(target), states, memory, source_mask(lengths, len(source)))[0]
+
+
+class EncoderDecoder(WritingNetwork):
+    """Sources are ids (S, B), which a bidirectional encoder reads; attention looks at its outputs.
+
+    Attributes:
+        source: embeddings; the same as ``target`` with ``tied``.
+        encoder: the layers, of H/2 units in each direction.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        embedding_size: int,
+        hidden_size: int,
+        num_layers: int,
+        cell: str,
+        score: str,
+        dropout: float,
+        tied: bool,
+        rng: np.random.Generator,
+    ) -> None:
+        super().__init__(size, embedding_size, hidden_size, num_layers, cell, score, dropout, tied, rng)
+        self.encoder = Stack(cell, embedding_size, hidden_size // 2, num_layers, dropout, True, rng)
+        self.source = self.target if tied else Embedding(size, embedding_size, rng=rng)
+
+    def batch(self, sources: Sequence[Array]) -> tuple[Array, Ids]:
+        return pad_sequences(sources, END_ID)
+
+    def encode(self, source: Array, lengths: Ids) -> tuple[Tensor, States]:
+        memory, last = self.encoder(self.source(source), lengths=lengths)
+        return memory, [
+            tuple(unsqueeze(concatenate([state[0], state[1]], -1), 0) for state in of_layer) for of_layer in last
+        ]
 
 
 def source_mask(lengths: Ids, size: int) -> NDArray[np.bool_]:
@@ -123,7 +162,7 @@ def source_mask(lengths: Ids, size: int) -> NDArray[np.bool_]:
 class Writing:
     """A network that has read sources and writes, as ``beam_search`` drives it."""
 
-    def __init__(self, network: EncoderDecoder, source: Ids, lengths: Ids) -> None:
+    def __init__(self, network: WritingNetwork, source: Array, lengths: Ids) -> None:
         self._network = network
         with evaluating(network):
             memory, states = network.encode(source, lengths)

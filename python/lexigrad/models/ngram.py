@@ -29,10 +29,14 @@ class NGram:
     def __init__(self, order: int = 3) -> None:
         self.order = whole("order", order, 1)
         self.names: list[str] = []
+        self._known: frozenset[str] = frozenset()
         self._counts: dict[tuple[str, ...], Counter[str]] = {}
 
-    def fit(self, sentences: Iterable[Sequence[str]]) -> "NGram":
+    def fit(self, sentences: Iterable[Sequence[str]], names: Iterable[str] = ()) -> "NGram":
         """Count; each sentence ends with END.
+
+        Args:
+            names: words that are known even where no sentence has them.
 
         Raises:
             ValueError: there are no sentences.
@@ -46,7 +50,8 @@ class NGram:
         if not counts:
             raise ValueError("there are no sentences to count")
         self._counts = dict(counts)
-        self.names = sorted(counts[()])
+        self.names = sorted({*counts[()], *names})
+        self._known = frozenset(self.names)
         return self
 
     def log_prob(self, word: str, before: Sequence[str]) -> float:
@@ -57,7 +62,7 @@ class NGram:
         """
         if not self.names:
             raise RuntimeError("this NGram is not trained yet: call fit")
-        if word not in self._counts[()]:
+        if word not in self._known:
             return -math.inf
         probability = 1 / len(self.names)
         for length in range(min(len(before), self.order - 1) + 1):
