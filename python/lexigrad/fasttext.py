@@ -121,11 +121,11 @@ def train_unsupervised(
         raise ValueError(f"model must be 'skipgram' or 'cbow', not {model!r}")
     if loss not in ("ns", "hs", "softmax"):
         raise ValueError(f"loss must be 'ns', 'hs' or 'softmax', not {loss!r}")
-    options: dict[str, Any] = {
+    objectives: dict[str, dict[str, Any]] = {
         "ns": {"negative": neg},
         "hs": {"negative": 0, "hs": 1},
         "softmax": {"loss": "softmax"},
-    }[loss]
+    }
     trained = FastText(
         corpus_file=input,
         sg=int(model == "skipgram"),
@@ -142,7 +142,7 @@ def train_unsupervised(
         min_n=minn,
         max_n=maxn,
         bucket=bucket,
-        **options,
+        **objectives[loss],
     )
     return trained.model
 
