@@ -31,7 +31,7 @@ class Settings:
 def lines(tokens):
     """(position, tokens) of each line."""
     begin = 0
-    for end in [*np.flatnonzero(tokens < 0), len(tokens)]:
+    for end in [*np.flatnonzero(tokens < 0).tolist(), len(tokens)]:
         if begin < len(tokens):
             yield begin, tokens[begin:end].tolist()
         begin = end + 1
