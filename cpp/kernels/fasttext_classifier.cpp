@@ -97,9 +97,9 @@ INLINE void train_labels(const FastTextClassifier& a, const Line& line, const In
   const auto size = static_cast<std::size_t>(a.padded_size);
   const Outputs& o = a.outputs;
   if (o.one_vs_all) {
-    for (int k = 0; k < o.vocabulary; ++k) w.step.labels[k] = 0;
+    for (int k = 0; k < o.vocabulary; ++k) w.step.labels[0][k] = 0;
     for (std::int64_t p = line.begin; p < line.end; ++p) {
-      if (a.tokens[p] >= a.words) w.step.labels[a.tokens[p] - a.words] = 1;
+      if (a.tokens[p] >= a.words) w.step.labels[0][a.tokens[p] - a.words] = 1;
     }
     train_one_vs_all(o, in, size, alpha, a.compute_loss, w.step, totals);
     return;

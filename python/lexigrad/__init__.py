@@ -1,6 +1,9 @@
 """lexigrad: word embeddings and recurrent networks on ordinary CPUs."""
 
-from lexigrad import diagnostics, models, nn, onnx, optim
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from lexigrad import nn, optim
 from lexigrad._core import num_threads, set_num_threads
 from lexigrad.embed.adagram import AdaGram
 from lexigrad.embed.callbacks import CallbackAny2Vec, StopTraining, TrainingInterrupted
@@ -18,6 +21,9 @@ from lexigrad.gradcheck import gradcheck
 from lexigrad.tensor import Tensor, detect_anomaly, enable_grad, is_grad_enabled, no_grad
 from lexigrad.text.documents import TaggedDocument
 from lexigrad.text.phrases import FrozenPhrases, Phrases
+
+if TYPE_CHECKING:
+    from lexigrad import diagnostics, models, onnx
 
 __version__ = "0.1.0"
 
@@ -55,3 +61,14 @@ __all__ = [
     "set_num_threads",
     "term_document",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Packages that take long to import come when they are first asked for (PEP 562)."""
+    if name in ("diagnostics", "models", "onnx"):
+        return importlib.import_module(f"lexigrad.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

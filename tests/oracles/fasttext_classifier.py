@@ -53,9 +53,9 @@ def train_line(model, s, words, labels, random, alpha, totals):
     hidden = (model["input"][own].sum(axis=0) + model["buckets"][ngrams].sum(axis=0))[None] / count
     output = model["output"]
     if s.loss == "ova":
-        targets = np.isin(np.arange(len(output)), labels).astype(float)
         every = np.arange(len(output))
-        step = word2vec.logistic_step(output, every, targets, np.ones((1, len(output))), hidden, alpha, totals)
+        targets = np.isin(every, labels).astype(float)[None]
+        step = word2vec.logistic_step(output, every, np.ones_like(targets), targets, hidden, alpha, totals)
     else:
         label = labels[below(len(labels), random.next() if len(labels) > 1 else 0)]
         if s.loss == "softmax":
@@ -65,10 +65,10 @@ def train_line(model, s, words, labels, random, alpha, totals):
             step = np.zeros_like(hidden)
             if len(nodes):
                 once = np.ones((1, len(nodes)))
-                step = word2vec.logistic_step(output, nodes, decisions, once, hidden, alpha, totals)
+                step = word2vec.logistic_step(output, nodes, once, decisions[None], hidden, alpha, totals)
         else:
-            ids, targets, weights = negative_samples([label], s, random)
-            step = word2vec.logistic_step(output, ids, targets, weights, hidden, alpha, totals)
+            ids, weights, targets = negative_samples([label], s, random)
+            step = word2vec.logistic_step(output, ids, weights, targets, hidden, alpha, totals)
     np.add.at(model["input"], own, step[0] / count)
     np.add.at(model["buckets"], ngrams, step[0] / count)
     totals.predictions += 1

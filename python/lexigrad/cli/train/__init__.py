@@ -4,6 +4,7 @@ from typing import Any
 
 from lexigrad.cli.train import (
     adagram,
+    captioner,
     dialogue,
     doc2vec,
     fasttext,
@@ -27,5 +28,5 @@ def add(commands: Any) -> None:
     )
     models = train.add_subparsers(title="models", metavar="MODEL", required=True)
     embeddings = (word2vec, doc2vec, fasttext, fasttext_classifier, svd, glove, adagram, lda2vec)
-    for model in (*embeddings, lm, labelled, translator, dialogue):
+    for model in (*embeddings, lm, labelled, translator, dialogue, captioner):
         model.add(models)
