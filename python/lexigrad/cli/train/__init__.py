@@ -8,7 +8,6 @@ from lexigrad.cli.train import (
     dialogue,
     doc2vec,
     fasttext,
-    fasttext_classifier,
     glove,
     labelled,
     lda2vec,
@@ -27,6 +26,18 @@ def add(commands: Any) -> None:
         epilog="example:\n  lexigrad train word2vec corpus.txt -o vectors.bin --sg",
     )
     models = train.add_subparsers(title="models", metavar="MODEL", required=True)
-    embeddings = (word2vec, doc2vec, fasttext, fasttext_classifier, svd, glove, adagram, lda2vec)
-    for model in (*embeddings, lm, labelled, translator, dialogue, captioner):
+    for model in (
+        word2vec,
+        doc2vec,
+        fasttext,
+        svd,
+        glove,
+        adagram,
+        lda2vec,
+        lm,
+        labelled,
+        translator,
+        dialogue,
+        captioner,
+    ):
         model.add(models)
