@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lexigrad import _core
+
 Prefix = tuple[int, ...]
 Scorer = Callable[[Prefix], NDArray[Any]]  # log p(label | labels before), (V,), and of the end at the blank's place
 
@@ -50,47 +52,19 @@ def prefix_beam_search(
         Label sequences and their scores, the best first.
 
     Raises:
-        ValueError: ``beam_size`` is below 1.
+        ValueError: ``beam_size``, ``weight`` or ``bonus`` is out of range, or log-probabilities are none.
     """
     if beam_size < 1:
         raise ValueError(f"beam_size must be at least 1, not {beam_size}")
-    beams: dict[Prefix, tuple[float, float]] = {(): (0.0, -math.inf)}  # ends in a blank, or in the last label
-    priors: dict[Prefix, float] = {(): 0.0}
-    following: dict[Prefix, NDArray[Any]] = {}
-
-    def prior(prefix: Prefix) -> float:
-        if prefix not in priors:
-            before = prefix[:-1]
-            if scorer is not None and before not in following:
-                following[before] = scorer(before)
-            step = weight * float(following[before][prefix[-1]]) if scorer is not None else 0.0
-            priors[prefix] = prior(before) + step + bonus
-        return priors[prefix]
-
-    for row in log_probs:
-        values = [float(value) for value in row]
-        candidates = [int(k) for k in np.argsort(-row, kind="stable")[: _CLASSES + 1] if k != blank]
-        ways: dict[Prefix, list[float]] = {}
-        for prefix, (of_blank, of_label) in beams.items():
-            total = _log_add(of_blank, of_label)
-            kept = ways.setdefault(prefix, [-math.inf, -math.inf])
-            kept[0] = _log_add(kept[0], total + values[blank])
-            last = prefix[-1] if prefix else blank
-            if prefix:
-                kept[1] = _log_add(kept[1], of_label + values[last])
-            for k in candidates:
-                longer = ways.setdefault((*prefix, k), [-math.inf, -math.inf])
-                longer[1] = _log_add(longer[1], (of_blank if k == last else total) + values[k])
-        ranked = sorted(ways.items(), key=lambda way: -(_log_add(*way[1]) + prior(way[0])))
-        beams = {prefix: (pair[0], pair[1]) for prefix, pair in ranked[:beam_size]}
-    found = []
-    for prefix, pair in beams.items():
-        end = weight * float(scorer(prefix)[blank]) if scorer is not None else 0.0
-        found.append((list(prefix), _log_add(*pair) + prior(prefix) + end))
-    return sorted(found, key=lambda one: -one[1])
-
-
-def _log_add(a: float, b: float) -> float:
-    if a < b:
-        a, b = b, a
-    return a if b == -math.inf else a + math.log1p(math.exp(b - a))
+    if not 0 <= weight < math.inf or not math.isfinite(bonus):
+        raise ValueError(f"weight must be 0 or above, and weight and bonus finite, not {weight!r} and {bonus!r}")
+    rows = np.ascontiguousarray(log_probs, np.float32)
+    beams = _core.PrefixBeams(rows.shape[-1], blank, beam_size, _CLASSES, scorer is not None, weight, bonus)
+    read = 0
+    while True:
+        if scorer is not None:
+            for prefix in beams.missing():
+                beams.supply(np.ascontiguousarray(scorer(tuple(prefix)), np.float64))
+        if read == len(rows):
+            return beams.results()
+        read = beams.advance(rows, read)
