@@ -18,6 +18,7 @@ from lexigrad import __version__, cli
 from lexigrad.cli.vectors import load_vectors
 from lexigrad.embed.adagram import AdaGram
 from lexigrad.embed.doc2vec import Doc2Vec
+from lexigrad.embed.fasttext import FastText
 from lexigrad.embed.keyedvectors import KeyedVectors
 from lexigrad.embed.lda2vec import LDA2Vec
 from lexigrad.embed.word2vec import Word2Vec
@@ -75,7 +76,7 @@ def fails(capsys, *args: object) -> str:
 def test_version_and_help() -> None:
     assert run("--version").stdout == f"lexigrad {__version__}\n"
     assert "lexigrad train word2vec" in run("--help").stdout
-    models = ["word2vec", "doc2vec", "svd", "glove", "adagram", "lda2vec"]
+    models = ["word2vec", "doc2vec", "fasttext", "svd", "glove", "adagram", "lda2vec"]
     models += ["lm", "tagger", "classifier", "speech", "translator", "dialogue"]
     commands = ["train", *(f"train {model}" for model in models), "sample", "translate", "similar", "analogy", "eval"]
     commands += ["chat", "eval lm", "convert", "phrases", "plot", "bench", "demo", "diagnose"]
@@ -164,6 +165,32 @@ def test_train_doc2vec_writes_the_vectors_of_lines(corpus: Path, tmp_path: Path,
         assert loaded.index_to_key == [str(i) for i in range(len(expected.dv))]
         np.testing.assert_allclose(loaded.vectors, expected.dv.vectors, rtol=1e-5, atol=1e-7)
         np.testing.assert_array_equal(Doc2Vec.load(tmp_path / "d.model").dv.vectors, expected.dv.vectors)
+
+
+def test_train_fasttext_writes_the_files_of_the_program(corpus: Path, tmp_path: Path, capsys) -> None:
+    options = [
+        "--size",
+        "8",
+        "--workers",
+        "1",
+        "--epochs",
+        "2",
+        "--sg",
+        "--min-n",
+        "2",
+        "--max-n",
+        "4",
+        "--bucket",
+        "99",
+    ]
+    for name in ("f.bin", "f.model", "f.vec"):
+        assert cli.main(["train", "fasttext", str(corpus), "-o", str(tmp_path / name), *options]) == 0
+        assert "60 words, 8 dimensions" in capsys.readouterr().err
+    expected = FastText(str(corpus), vector_size=8, workers=1, epochs=2, sg=1, min_n=2, max_n=4, bucket=99)
+    for model in (FastText.load_fasttext_format(tmp_path / "f.bin"), FastText.load(tmp_path / "f.model")):
+        np.testing.assert_array_equal(model.wv["unheard-of"], expected.wv["unheard-of"])
+    np.testing.assert_allclose(load_vectors(str(tmp_path / "f.vec")).vectors, expected.wv.vectors, atol=1e-6)
+    np.testing.assert_array_equal(load_vectors(str(tmp_path / "f.model")).vectors, expected.wv.vectors)
 
 
 def test_train_passes_its_options_on(corpus: Path, tmp_path: Path) -> None:

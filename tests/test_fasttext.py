@@ -1,287 +1,260 @@
-"""Models of the fastText program: what we answer beside what it answers, on files that either wrote."""
+"""FastText as its users see it: learning, unseen words, files, the fastText program, continuing, bad input."""
 
-import contextlib
-import struct
+import copy
+import pickle
 
 import numpy as np
 import pytest
 
 import lexigrad as lg
-from lexigrad.io.fasttext import FastTextFile, Settings, read_fasttext, write_fasttext
-from lexigrad.text.ngrams import character_ngrams, word_hash, word_ngrams
+from lexigrad.embed.fasttext_vectors import FastTextVectors, hashed_ngrams
 
-WORDS = [
-    "the",
-    "cat",
-    "sat",
-    "on",
-    "a",
-    "mat",
-    "while",
-    "naïve",
-    "Zürich",
-    "東京",
-    "dogs",
-    "ate",
-    "caféx",
-    "🎉party",
-    "and",
-    "slept",
-]
-UNSEEN = ["cats", "Züri", "東京都", "🎉", "a", "x", "zzz", "naïveté"]
+FRUIT = ["apple", "apples", "pear", "pears", "plum", "plums"]
+TOOLS = ["hammer", "hammers", "saw", "saws", "drill", "drills"]
+OBJECTIVES = {
+    "sg": {"sg": 1},
+    "cbow": {"sg": 0},
+    "sg_hs": {"sg": 1, "hs": 1, "negative": 0},
+    "cbow_hs": {"hs": 1, "negative": 0},
+    "softmax": {"sg": 1, "loss": "softmax"},
+}
 
 
-def sentences(count=400, seed=0):
+def two_topics(sentences=200, seed=0):
     rng = np.random.default_rng(seed)
-    return [" ".join(rng.choice(WORDS, 8)) for _ in range(count)]
+    return [["the", *rng.choice(FRUIT if i % 2 else TOOLS, 8).tolist()] for i in range(sentences)]
 
 
-def labelled(count=300, seed=0):
-    """Lines whose label can be told from their words."""
-    rng = np.random.default_rng(seed)
-    own = {"one": WORDS[:7], "two": WORDS[5:12], "three": WORDS[10:]}
-    return [f"__label__{label} " + " ".join(rng.choice(own[label], 5)) for label in rng.choice(list(own), count)]
+def small(sentences=None, **settings):
+    settings = {"vector_size": 12, "min_count": 1, "workers": 1, "sample": 0, "epochs": 5, "bucket": 500, **settings}
+    return lg.FastText(sentences, **settings)
 
 
-@pytest.fixture(scope="module")
-def peer():
-    return pytest.importorskip("fasttext", reason="the fastText program is the peer of these tests")
+def rows_of(model):
+    matrices = [getattr(model, name).view for name in model._MATRICES]
+    return [*matrices, model.wv.vectors_ngrams, model.wv.vectors]
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("fasttext")
+# Learning
 
 
-@pytest.fixture(scope="module")
-def vectors_file(peer, folder):
-    (folder / "text").write_text("\n".join(sentences()) + "\n", encoding="utf-8")
-    settings = {"dim": 7, "minCount": 1, "bucket": 500, "thread": 1, "epoch": 2, "verbose": 0}
-    peer.train_unsupervised(str(folder / "text"), **settings).save_model(str(folder / "vectors.bin"))
-    return folder / "vectors.bin"
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_learns_which_words_go_together(objective):
+    model = small(two_topics(400), epochs=20, alpha=0.05, compute_loss=True, **OBJECTIVES[objective])
+    assert model.epoch_losses[-1] < 0.95 * model.epoch_losses[0]
+    for word in ("apple", "pears", "plum"):
+        assert {name for name, _ in model.wv.most_similar(word, topn=5)} <= {*FRUIT, "the"}
 
 
-@pytest.fixture(scope="module", params=["softmax", "hs", "ova", "ns", "ngrams"])
-def labels_file(request, peer, folder):
-    (folder / "labelled").write_text("\n".join(labelled()) + "\n")
-    settings = {"dim": 6, "thread": 1, "epoch": 20, "verbose": 0, "loss": request.param}
-    if request.param == "ngrams":
-        settings |= {"loss": "softmax", "wordNgrams": 3, "minn": 2, "maxn": 4, "bucket": 300}
-    peer.train_supervised(str(folder / "labelled"), **settings).save_model(str(folder / f"{request.param}.bin"))
-    return folder / f"{request.param}.bin"
+def test_words_that_are_not_there_are_like_their_parts():
+    model = small(two_topics(400), epochs=20, alpha=0.05, sg=1)
+    assert "hammering" in model.wv
+    assert "hammering" not in model.wv.key_to_index
+    assert model.wv.similarity("hammering", "hammer") > model.wv.similarity("hammering", "plum")
+    rows = model.wv.subword_rows("hammering") - len(model.wv)
+    np.testing.assert_allclose(model.wv["hammering"], model.wv.vectors_ngrams[rows].mean(axis=0))
 
 
-# Beside the program
+def test_vectors_are_the_means_of_their_rows():
+    model = small(two_topics())
+    own, buckets = model.wv.vectors_vocab, model.wv.vectors_ngrams
+    every = np.concatenate([own, buckets])
+    for word in model.wv.index_to_key:
+        expected = every[model.wv.subword_rows(word)].mean(axis=0)
+        np.testing.assert_allclose(model.wv[word], expected, rtol=1e-5, atol=1e-7)
 
 
-def test_vectors_of_any_word_are_the_programs(peer, vectors_file):
-    theirs, ours = peer.load_model(str(vectors_file)), lg.FastTextModel.load_fasttext_format(vectors_file)
-    assert ours.wv.index_to_key == theirs.get_words()
-    for word in [*ours.wv.index_to_key, *UNSEEN]:
-        np.testing.assert_allclose(ours.get_word_vector(word), theirs.get_word_vector(word), rtol=1e-5, atol=1e-7)
-        if word in ours.wv:
-            np.testing.assert_allclose(ours.wv[word], theirs.get_word_vector(word), rtol=1e-5, atol=1e-7)
-        names, rows = theirs.get_subwords(word)
-        assert ours.wv.subword_rows(word).tolist() == list(rows)
-        assert names[word in ours.wv.key_to_index :] == ours.wv.get_subwords(word)
-    for text in ["the cat sat", "unheard of Zürich", "", "x"]:
-        np.testing.assert_allclose(
-            ours.get_sentence_vector(text), theirs.get_sentence_vector(text), rtol=1e-5, atol=1e-6
-        )
+def test_rows_that_no_word_has_are_zero():
+    model = small(two_topics())
+    _, buckets = hashed_ngrams([word.encode() for word in model.wv.index_to_key], 3, 6, 500)
+    used = np.zeros(500, bool)
+    used[buckets] = True
+    np.testing.assert_array_equal(model.wv.vectors_ngrams.any(axis=1), used)
 
 
-def test_neighbours_of_a_word_that_is_not_there(peer, vectors_file):
-    theirs, ours = peer.load_model(str(vectors_file)), lg.FastTextModel.load_fasttext_format(vectors_file)
-    for word in ("cats", "cat"):
-        found = ours.wv.most_similar(word, topn=5)
-        expected = theirs.get_nearest_neighbors(word, k=5)
-        np.testing.assert_allclose([score for _, score in found], [score for score, _ in expected], atol=1e-5)
-        assert {name for name, _ in found} == {name for _, name in expected}
-    expected = ours.wv.cosine_similarities(ours.wv["cats"], [ours.wv["cat"]])[0]
-    assert ours.wv.similarity("cats", "cat") == pytest.approx(expected)
+@pytest.mark.parametrize("without", [{"max_n": 0}, {"min_n": 4, "max_n": 3}, {"word_ngrams": 0}])
+def test_without_ngrams_it_is_word2vec(without):
+    """But for rounding: vectors are taken and given back."""
+    settings = {"vector_size": 12, "min_count": 1, "workers": 1, "sample": 0, "sg": 1, "epochs": 2}
+    model = small(two_topics(50), sg=1, epochs=2, **without)
+    expected = lg.Word2Vec(two_topics(50), **settings)
+    assert model.wv.index_to_key == expected.wv.index_to_key
+    np.testing.assert_allclose(model.wv.vectors, expected.wv.vectors, atol=2e-2)
+    assert "unheard" not in model.wv
 
 
-def test_labels_are_the_programs(peer, labels_file, folder):
-    theirs, ours = peer.load_model(str(labels_file)), lg.FastTextModel.load_fasttext_format(labels_file)
-    assert ours.labels == theirs.get_labels()
-    close = 0.02 if labels_file.stem in ("ova", "ns") else 1e-4  # its sigmoid is a table
-    for text in [*(line.split(" ", 1)[1] for line in labelled(20, seed=1)), "cats unheard of", "", "__label__one the"]:
-        np.testing.assert_allclose(
-            ours.get_sentence_vector(text), theirs.get_sentence_vector(text), rtol=1e-5, atol=1e-6
-        )
-        names, values = ours.predict(text, k=-1)
-        # Not theirs.predict: it cannot work with NumPy 2.
-        expected = {name: value for value, name in theirs.f.predict(text + "\n", -1, 0.0, "strict")}
-        assert sorted(names) == sorted(expected)
-        np.testing.assert_allclose(values, [expected[name] for name in names], atol=close)
-        assert list(values) == sorted(values, reverse=True)
-    (folder / "tested").write_text("\n".join(labelled(50, seed=2)) + "\nno label here\n__label__one\n")
-    for k in (1, 2):
-        np.testing.assert_allclose(ours.test(folder / "tested", k), theirs.test(str(folder / "tested"), k), atol=0.02)
+def test_several_workers_learn_the_same_things():
+    for workers in (2, 3):
+        model = small(two_topics(400), workers=workers, sg=1, epochs=20, alpha=0.05)
+        assert {name for name, _ in model.wv.most_similar("apple", topn=5)} <= {*FRUIT, "the"}
 
 
-def test_the_program_reads_what_we_write(peer, vectors_file, labels_file, folder):
-    for path in (vectors_file, labels_file):
-        lg.FastTextModel.load_fasttext_format(path).save_fasttext_format(folder / "again.bin")
-        assert (folder / "again.bin").read_bytes() == path.read_bytes()
-        peer.load_model(str(folder / "again.bin"))
+def test_one_word_vocabulary():
+    for settings in OBJECTIVES.values():
+        model = small([["alone"] * 30] * 3, **settings)
+        assert np.isfinite(model.wv["alone"]).all()
+        assert model.wv["alones"].shape == (12,)
 
 
-def test_quantised_models_are_refused(peer, folder, labels_file):
-    if labels_file.stem != "ngrams":
-        pytest.skip("the others are too small to be quantised")
-    model = peer.load_model(str(labels_file))
-    model.quantize(str(folder / "labelled"), dsub=2)
-    model.save_model(str(folder / "small.ftz"))
-    with pytest.raises(ValueError, match=r"small\.ftz: quantised models are not supported"):
-        lg.FastTextModel.load_fasttext_format(folder / "small.ftz")
+def test_new_words_are_added():
+    model = small(two_topics())
+    before = [rows.copy() for rows in rows_of(model)]
+    model.build_vocab([["apricot", "apple"]] * 3, update=True)
+    assert model.wv.index_to_key[-1] == "apricot"
+    old = before[0]
+    np.testing.assert_array_equal(model.wv.vectors_vocab[: len(old)], old)
+    known = before[-2].any(axis=1)
+    np.testing.assert_array_equal(model.wv.vectors_ngrams[known], before[-2][known])
+    assert model.wv.vectors_ngrams.any(axis=1).sum() > known.sum()
+    model.train([["apricot", "apple"]] * 3, epochs=1)
+    assert np.isfinite(model.wv["apricot"]).all()
 
 
-# Without it
+def test_callbacks_see_what_is_learned():
+    seen = []
+
+    class Watch(lg.CallbackAny2Vec):
+        def on_epoch_end(self, model):
+            seen.append(model.wv["apple"].copy())
+            if len(seen) == 3:
+                raise lg.StopTraining
+
+    model = small(two_topics(), callbacks=[Watch()], epochs=9)
+    assert len(seen) == 3
+    assert not np.array_equal(seen[0], seen[1])
+    np.testing.assert_array_equal(seen[-1], model.wv["apple"])
 
 
-def model(supervised=False, words=("b", "a"), bucket=3):
-    settings = Settings(2, 5, 1, 1, 5, 1, "softmax", "sup" if supervised else "sg", bucket, 3, 6, 100, 1e-4)
-    labels = [b"__label__x", b"__label__y"] if supervised else []
-    rng = np.random.default_rng(0)
-    rows = len(words) + bucket
-    return FastTextFile(
-        settings,
-        [word if isinstance(word, bytes) else word.encode() for word in words],
-        np.arange(len(words), 0, -1),
-        labels,
-        np.arange(len(labels), 0, -1),
-        99,
-        rng.random((rows, 2), np.float32),
-        rng.random((len(labels) if supervised else len(words), 2), np.float32),
-    )
+# Files and continuing
 
 
-@pytest.mark.parametrize("supervised", [False, True])
-def test_a_file_cut_at_every_byte(tmp_path, supervised):
-    write_fasttext(tmp_path / "whole", model(supervised))
-    whole = (tmp_path / "whole").read_bytes()
-    read_fasttext(tmp_path / "whole")
-    for size in range(len(whole)):
-        (tmp_path / "cut").write_bytes(whole[:size])
-        with pytest.raises(ValueError, match=r"cut: .*(cut off|too short|cannot be)"):
-            read_fasttext(tmp_path / "cut")
-    (tmp_path / "cut").write_bytes(whole + b"x")
-    with pytest.raises(ValueError, match="1 bytes follow"):
-        read_fasttext(tmp_path / "cut")
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_saved_models_come_back(tmp_path, objective):
+    model = small(two_topics(), **OBJECTIVES[objective])
+    model.save(tmp_path / "model")
+    for other in (lg.FastText.load(tmp_path / "model"), copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert isinstance(other.wv, FastTextVectors)
+        assert other.wv.index_to_key == model.wv.index_to_key
+        for a, b in zip(rows_of(other), rows_of(model), strict=True):
+            np.testing.assert_array_equal(a, b)
+        np.testing.assert_array_equal(other.wv["unheard"], model.wv["unheard"])
+        other.train(two_topics(), total_examples=200, epochs=1)
+        assert not np.array_equal(other.wv.vectors, model.wv.vectors)
+    model.wv.save_word2vec_format(tmp_path / "v.vec")
+    assert lg.KeyedVectors.load_word2vec_format(tmp_path / "v.vec").index_to_key == model.wv.index_to_key
 
 
-def test_absurd_numbers(tmp_path):
-    """Any 4 bytes of a file replaced by extreme ones: it is read or refused, and never for what it merely claims."""
-    write_fasttext(tmp_path / "whole", model(True))
-    whole = (tmp_path / "whole").read_bytes()
-    for place in range(len(whole) - 4):
-        for value in (b"\xff\xff\xff\x7f", b"\xff\xff\xff\xff", b"\0\0\0\x80", b"\0\0\xc0\x7f"):
-            (tmp_path / "odd").write_bytes(whole[:place] + value + whole[place + 4 :])
-            with contextlib.suppress(ValueError):
-                lg.FastTextModel.load_fasttext_format(tmp_path / "odd").predict("a b", k=2)
+def test_an_interrupted_run_goes_on_to_the_same_vectors(tmp_path):
+    expected = small(two_topics(), sg=1)
+
+    def stop(progress):
+        if progress.stage == "training" and progress.epoch == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(lg.TrainingInterrupted) as caught:
+        small(two_topics(), sg=1, progress=stop, checkpoint=tmp_path / "state")
+    assert caught.value.model.training_unfinished
+    model = lg.FastText.load(tmp_path / "state")
+    model.resume(two_topics())
+    for a, b in zip(rows_of(model), rows_of(expected), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_damaged_files_are_refused(tmp_path):
+    small(two_topics(3)).save(tmp_path / "model")
+    whole = (tmp_path / "model").read_bytes()
+    for place in range(0, len(whole), max(1, len(whole) // 60)):
+        (tmp_path / "cut").write_bytes(whole[:place])
+        with pytest.raises(ValueError, match="cut"):
+            lg.FastText.load(tmp_path / "cut")
+
+
+# The fastText program
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_its_files_come_back(tmp_path, objective):
+    model = small(two_topics(), **OBJECTIVES[objective])
+    model.save_fasttext_format(tmp_path / "model.bin")
+    other = lg.FastText.load_fasttext_format(tmp_path / "model.bin")
+    assert (other.sg, other.hs, other.loss, other.negative) == (model.sg, model.hs, model.loss, model.negative)
+    for a, b in zip(rows_of(other), rows_of(model), strict=True):
+        np.testing.assert_array_equal(a, b)
+    other.train(two_topics(), epochs=1)
+    assert np.isfinite(other.wv.vectors).all()
+    asked = lg.FastTextModel.load_fasttext_format(tmp_path / "model.bin")
+    np.testing.assert_array_equal(asked.wv.vectors, model.wv.vectors)
+    np.testing.assert_allclose(asked.get_word_vector("unheard"), model.wv["unheard"], rtol=1e-6)
+
+
+def test_the_program_answers_alike_on_our_files(tmp_path):
+    peer = pytest.importorskip("fasttext", reason="the fastText program is the peer of this test")
+    model = small([*two_topics(), ["Zürich", "東京"]] * 2, sg=1)
+    model.save_fasttext_format(tmp_path / "model.bin")
+    theirs = peer.load_model(str(tmp_path / "model.bin"))
+    assert theirs.get_words() == model.wv.index_to_key
+    for word in [*model.wv.index_to_key, "apricots", "Züri", "東京都"]:
+        np.testing.assert_allclose(theirs.get_word_vector(word), model.wv[word], rtol=1e-5, atol=1e-7)
+    found = theirs.get_nearest_neighbors("apple", k=3)
+    assert [name for _, name in found] == [name for name, _ in model.wv.most_similar("apple", topn=3)]
+
+
+def test_a_model_of_the_program_is_trained_further(tmp_path):
+    peer = pytest.importorskip("fasttext", reason="the fastText program is the peer of this test")
+    (tmp_path / "text").write_text("".join(" ".join(words) + "\n" for words in two_topics()))
+    for loss in ("ns", "hs"):
+        settings = {"dim": 12, "minCount": 1, "bucket": 500, "thread": 1, "epoch": 5, "verbose": 0, "loss": loss}
+        peer.train_unsupervised(str(tmp_path / "text"), **settings).save_model(str(tmp_path / "theirs.bin"))
+        model = lg.FastText.load_fasttext_format(tmp_path / "theirs.bin")
+        model.train(two_topics(), epochs=1, start_alpha=1e-6, end_alpha=1e-6, compute_loss=True)
+        fresh = small(two_topics(), epochs=1, alpha=1e-6, min_alpha=1e-6, compute_loss=True, sg=1, hs=int(loss == "hs"))
+        if loss == "hs":
+            assert model.get_latest_training_loss() < 0.9 * fresh.get_latest_training_loss()
+
+
+# Bad input
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    "settings",
     [
-        ({"words": (b"a", b"a")}, "is there twice"),
-        ({"words": (b"a", b"\xff")}, "is not UTF-8"),
+        {"bucket": 0},
+        {"bucket": 2**31},
+        {"bucket": 1.5},
+        {"min_n": -1},
+        {"max_n": -1},
+        {"word_ngrams": 2},
+        {"negative": 0},
+        {"vector_size": 0},
+        {"loss": "hs"},
     ],
 )
-def test_bad_words(tmp_path, change, message):
-    write_fasttext(tmp_path / "bad", model(**change))
-    with pytest.raises(ValueError, match=message):
-        lg.FastTextModel.load_fasttext_format(tmp_path / "bad")
+def test_settings_out_of_range(settings):
+    with pytest.raises(ValueError, match=next(iter(settings))):
+        small(two_topics(), **settings)
 
 
-def test_words_that_are_not_utf8_can_be_replaced(tmp_path):
-    write_fasttext(tmp_path / "odd", model(words=(b"\xff", b"\xfe", b"a")))
-    found = lg.FastTextModel.load_fasttext_format(tmp_path / "odd", unicode_errors="replace")
-    assert len(set(found.wv.index_to_key)) == 3
-
-
-def test_not_finite(tmp_path):
-    bad = model()
-    bad.input[4, 1] = np.nan
-    write_fasttext(tmp_path / "bad", bad)
-    with pytest.raises(ValueError, match="input matrix holds a number that is not finite"):
-        read_fasttext(tmp_path / "bad")
-
-
-def test_what_cannot_be_written(tmp_path):
-    with pytest.raises(ValueError, match="zero byte"):
-        write_fasttext(tmp_path / "no", model(words=(b"a\0b",)))
-    bad = model()
-    bad.output = bad.output[:1]
-    with pytest.raises(ValueError, match="output must have shape"):
-        write_fasttext(tmp_path / "no", bad)
-    assert not (tmp_path / "no").exists()
-
-
-def test_another_file_is_refused(tmp_path):
-    (tmp_path / "v.vec").write_text("2 3\na 1 2 3\nb 4 5 6\n")
-    with pytest.raises(ValueError, match="it begins otherwise"):
-        read_fasttext(tmp_path / "v.vec")
-    (tmp_path / "new").write_bytes(struct.pack("<ii", 793712314, 13) + bytes(100))
-    with pytest.raises(ValueError, match="version 13 is not known"):
-        read_fasttext(tmp_path / "new")
+def test_calls_out_of_order(tmp_path):
+    model = small()
+    with pytest.raises(RuntimeError, match="no vocabulary"):
+        model.train(two_topics())
+    with pytest.raises(RuntimeError, match="no vocabulary"):
+        model.save_fasttext_format(tmp_path / "no.bin")
+    with pytest.raises(ValueError, match="empty"):
+        small([])
     with pytest.raises(FileNotFoundError):
-        read_fasttext(tmp_path / "nothing")
+        lg.FastText.load_fasttext_format(tmp_path / "nothing")
+    with pytest.raises(ValueError, match="no word is left"):
+        small(two_topics(), min_count=10**6)
 
 
-def test_bad_questions(tmp_path):
-    words, labels = lg.FastTextModel(model()), lg.FastTextModel(model(supervised=True))
-    with pytest.raises(RuntimeError, match="no labels"):
-        words.predict("a")
-    with pytest.raises(RuntimeError, match="no labels"):
-        words.test(tmp_path)
-    with pytest.raises(ValueError, match="k must be"):
-        labels.predict("a", k=0)
-    with pytest.raises(ValueError, match="line break"):
-        labels.predict("a\nb")
-    with pytest.raises(FileNotFoundError):
-        labels.test(tmp_path / "nothing")
-    with pytest.raises(KeyError, match="no character n-grams"):
-        lg.FastTextModel(model(bucket=3)).wv[""]
-    assert labels.predict(["a", "b"])[0] == [labels.predict("a")[0], labels.predict("b")[0]]
+def test_what_is_not_supported_is_said():
+    model = small(two_topics())
+    model.wv.vectors_lockf = np.zeros(1, np.float32)
+    with pytest.raises(ValueError, match="vectors_lockf"):
+        model.train(two_topics(), epochs=1)
 
 
-# n-grams
-
-
-def plain_ngrams(word, minn, maxn, bucket):
-    """fastText's n-grams with their buckets, one character at a time."""
-    characters = list("<" + word + ">")
-    found = []
-    for begin in range(len(characters)):
-        for n in range(1, maxn + 1):
-            alone = n == 1 and (begin == 0 or begin + 1 == len(characters))
-            if begin + n <= len(characters) and n >= minn and not alone:
-                ngram = "".join(characters[begin : begin + n])
-                found.append((ngram, word_hash(ngram.encode()) % 2**32 % bucket))
-    return found
-
-
-@pytest.mark.parametrize(("minn", "maxn"), [(1, 1), (1, 4), (2, 2), (3, 6), (5, 3), (0, 0)])
-def test_ngrams_of_many_words_are_those_of_each(minn, maxn):
-    words = [*WORDS, *UNSEEN, "", "</s>", "<>"]
-    offsets, begins, ends, buckets = character_ngrams([word.encode() for word in words], minn, maxn, 97)
-    for i, word in enumerate(words):
-        text = ("<" + word + ">").encode()
-        part = slice(offsets[i], offsets[i + 1])
-        found = [
-            (text[b:e].decode(), bucket) for b, e, bucket in zip(begins[part], ends[part], buckets[part], strict=True)
-        ]
-        assert found == ([] if word == "</s>" else plain_ngrams(word, minn, maxn, 97))
-    assert character_ngrams([], 3, 6, 10).offsets.tolist() == [0]
-
-
-def test_hashes_are_fnv_of_signed_bytes():
-    assert word_hash(b"") == 2166136261 - 2**32
-    assert word_hash(b"a") == 0xE40C292C - 2**32
-    assert word_ngrams([1, 2, -1], 2, 1000) == [
-        (116049371 + 2) % 1000,
-        (2 * 116049371 - 1) % 2**64 % 1000,
-    ]
-    assert word_ngrams([1], 3, 10) == []
+def test_divergence_is_an_error():
+    with pytest.raises(FloatingPointError, match="smaller"):
+        small(two_topics(), alpha=1e30)

@@ -110,6 +110,18 @@ def test_import_loads_no_extra():
     assert done.stdout.split() == ["[]", numpy_alone.stdout.strip()], done.stderr
 
 
+def test_packages_that_come_when_asked_for():
+    done = python(
+        "import sys, lexigrad\n"
+        "late = ('diagnostics', 'models', 'onnx')\n"
+        "print([name for name in late if f'lexigrad.{name}' in sys.modules], set(late) <= set(dir(lexigrad)))\n"
+        "print(lexigrad.models.LanguageModel.__name__, lexigrad.diagnostics.__name__, lexigrad.onnx.__name__)\n"
+    )
+    assert done.stdout.split("\n")[:2] == ["[] True", "LanguageModel lexigrad.diagnostics lexigrad.onnx"], done.stderr
+    with pytest.raises(AttributeError, match="no attribute 'modles'"):
+        lexigrad.modles  # noqa: B018
+
+
 def test_import_time(record_property):
     """CPU time, best of seven, of `import lexigrad` after `import numpy`. The aim is 0.15 s on a quiet machine."""
     code = "import time, numpy; t = time.process_time(); import lexigrad; print(time.process_time() - t)"

@@ -9,6 +9,7 @@ void bind_adagram(pybind11::module_& m);
 void bind_cooccurrence(pybind11::module_& m);
 void bind_ctc_decode(pybind11::module_& m);
 void bind_doc2vec(pybind11::module_& m);
+void bind_fasttext(pybind11::module_& m);
 void bind_linear(pybind11::module_& m);
 void bind_lda2vec(pybind11::module_& m);
 void bind_glove(pybind11::module_& m);
@@ -35,6 +36,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   bind_cooccurrence(m);
   bind_ctc_decode(m);
   bind_doc2vec(m);
+  bind_fasttext(m);
   bind_linear(m);
   bind_lda2vec(m);
   bind_glove(m);

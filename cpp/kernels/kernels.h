@@ -93,6 +93,16 @@ struct Doc2Vec {
   std::int64_t places_size;  // and of all places, rounded up to `width` floats
 };
 
+// fastText on a stream of word ids: what predicts is the mean of a word's own row, words.input, and those of its
+// character n-grams, which words share.
+struct FastText {
+  Word2Vec words;               // without lock
+  float* buckets;               // (buckets, words.stride) rows of the n-grams
+  const std::int64_t* offsets;  // (vocabulary + 1) word w has the n-grams ngrams[offsets[w]] and on
+  const std::int32_t* ngrams;   // rows of buckets
+  std::int64_t most_ngrams;     // that a word has
+};
+
 // AdaGram on a stream of word ids: every word has up to `prototypes` senses, with a vector each.
 struct AdaGram {
   Corpus corpus;
@@ -413,6 +423,9 @@ struct Kernels {
   std::size_t (*doc2vec_workspace)(const Doc2Vec&);
   void (*doc2vec)(const Doc2Vec&, std::int64_t begin, std::int64_t end, float alpha, void* workspace,
                   TrainingTotals& totals);
+  std::size_t (*fasttext_workspace)(const FastText&);
+  void (*fasttext)(const FastText&, std::int64_t begin, std::int64_t end, float alpha, void* workspace,
+                   TrainingTotals& totals);
   std::size_t (*adagram_workspace)(const AdaGram&);
   void (*adagram)(const AdaGram&, std::int64_t begin, std::int64_t end, float alpha, void* workspace, TrainingTotals&);
   std::size_t (*lda2vec_workspace)(const Lda2Vec&);

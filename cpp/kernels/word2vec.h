@@ -229,9 +229,14 @@ inline void train_skip_gram(const Word2Vec& a, const Words& words, const Group& 
   }
 }
 
-// What predicts a centre: the first w.context rows, of which the first `learning` are updated, times w.factors.
+// What predicts a centre: the first w.context rows, of which the first `learning` are updated, times w.factors. Their
+// sum over `divisor` is the mean.
 struct Context {
   int count, learning;
+  float divisor;
+
+  Context(int count, int learning) : count(count), learning(learning), divisor(static_cast<float>(count)) {}
+  Context(int count, float divisor) : count(count), learning(count), divisor(divisor) {}
 };
 
 // The rows of a window, with repetitions, behind the first `count` of a context.
@@ -252,15 +257,15 @@ INLINE void train_means(const Word2Vec& a, const Group& group, float alpha, Work
   int centres[kShared];
   w.in.count = 0;
   for (int c = 0; c < group.count; ++c) {
-    const int count = gather(c).count;
-    if (count == 0) continue;
+    const Context context = gather(c);
+    if (context.count == 0) continue;
     const int m = w.in.count++;
     centres[m] = c;
     float *hidden = w.hidden + m * a.stride, *step = w.steps + m * a.stride;
-    const F factor = splat(a.mean ? 1.0f / static_cast<float>(count) : 1.0f);
+    const F factor = splat(a.mean ? 1.0f / context.divisor : 1.0f);
     for (std::int64_t i = 0; i < a.padded_size; i += W) {
       F total{};
-      for (int j = 0; j < count; ++j) total += load(w.context[j] + i);
+      for (int j = 0; j < context.count; ++j) total += load(w.context[j] + i);
       store(hidden + i, total * factor);
       store(step + i, F{});
     }
@@ -273,7 +278,7 @@ INLINE void train_means(const Word2Vec& a, const Group& group, float alpha, Work
   train_outputs(a, group, w.in, static_cast<std::size_t>(a.padded_size), alpha, w, totals);
   for (int m = 0; m < w.in.count; ++m) {
     const Context context = gather(centres[m]);
-    const float share = a.mean ? 1.0f : 1.0f / static_cast<float>(context.count);
+    const float share = a.mean ? 1.0f : 1.0f / context.divisor;
     for (int j = 0; j < context.learning; ++j) {
       add_scaled(w.context[j], w.in.step[m], share * w.factors[j], a.padded_size);
     }

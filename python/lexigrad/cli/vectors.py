@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lexigrad.embed.keyedvectors import KeyedVectors
 
-_MODELS = ("Word2Vec", "Doc2Vec", "SVDEmbedding", "GloVe", "AdaGram", "LDA2Vec")  # each has its words' vectors as wv
+_MODELS = (
+    "Word2Vec",
+    "Doc2Vec",
+    "FastText",
+    "SVDEmbedding",
+    "GloVe",
+    "AdaGram",
+    "LDA2Vec",
+)  # each has its words' vectors as wv
 OUTPUT_FORMATS = ("word2vec-binary", "word2vec-text", "glove", "projector", "safetensors")
 
 

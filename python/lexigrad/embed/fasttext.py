@@ -1,335 +1,323 @@
-"""Models of the fastText program (Bojanowski et al. 2017, Joulin et al. 2017): vectors of any word, labels of texts."""
+"""FastText: word vectors with character n-grams (Bojanowski et al. 2017), under gensim's names."""
 
 import os
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lexigrad import _core
+from lexigrad.embed.fasttext_vectors import FastTextVectors
 from lexigrad.embed.keyedvectors import KeyedVectors
-from lexigrad.io.fasttext import FastTextFile, read_fasttext, write_fasttext
-from lexigrad.text.ngrams import END_OF_SENTENCE, character_ngrams, word_hash, word_ngrams
+from lexigrad.embed.matrix import PaddedMatrix, draw_rows
+from lexigrad.embed.sampling import program_tree
+from lexigrad.embed.score import Tree
+from lexigrad.embed.training import Kernel, one_source, whole
+from lexigrad.embed.word2vec import Word2Vec, Word2VecKernel
+from lexigrad.io.fasttext import FastTextFile, Settings, read_fasttext, write_fasttext
+from lexigrad.progress import Hook
+from lexigrad.text.corpus import CorpusSource
+from lexigrad.text.encoding import TokenStream
+from lexigrad.text.vocabulary import TrimRule, Vocabulary
 
-_WORDS_AT_ONCE = 2048
-_SPACE = b" \n\r\t\v\f\0"
-_LOG_FLOOR = 1e-5  # fastText's logarithm is that of x + 1e-5
-
-Matrix = NDArray[np.float32]
-
-
-class FastTextVectors(KeyedVectors):
-    """Vectors of words and of any other string that has character n-grams.
-
-    A word's vector is the mean of its own row and the rows of its n-grams; that of a word that is not there is the mean
-    of its n-grams' rows, and can be asked for as if it were: ``vectors["unheard-of"]``. Made by :class:`FastTextModel`.
-
-    Args:
-        file: what the vectors come from; its matrices are not copied.
-        words: the words of the file as text.
-    """
-
-    def __init__(self, file: FastTextFile, words: Sequence[str]) -> None:
-        super().__init__(file.settings.dim)
-        self._file = file
-        self.index_to_key = list(words)
-        self.key_to_index = {word: row for row, word in enumerate(words)}
-        self.next_index = len(words)
-        self.expandos["count"] = file.word_counts
-        self.vectors = _word_vectors(file)
-
-    def get_subwords(self, word: str) -> list[str]:
-        """The character n-grams of a word, between angle brackets, in fastText's order."""
-        s = self._file.settings
-        if s.maxn < 1:
-            return []
-        text = word.encode()
-        _, begins, ends, _ = character_ngrams([text], s.minn, s.maxn, s.bucket)
-        bracketed = b"<" + text + b">"
-        return [bracketed[begin:end].decode() for begin, end in zip(begins, ends, strict=True)]
-
-    def subword_rows(self, word: str) -> NDArray[np.int64]:
-        """The rows of the input matrix whose mean is the word's vector."""
-        row = self.key_to_index.get(word)
-        return _subword_rows(self._file, [word.encode()], [-1 if row is None else row])[1]
-
-    def get_vector(self, key: Any, norm: bool = False) -> Any:
-        """The vector of a word (vector_size,), also of one that is not there; of length 1 if ``norm``.
-
-        Raises:
-            KeyError: the word is not there and has no n-gram: it is too short, or the model has none.
-        """
-        if not isinstance(key, str) or key in self.key_to_index:
-            return super().get_vector(key, norm)
-        rows = self.subword_rows(key)
-        if not len(rows):
-            raise KeyError(f"{key!r} is not in the vocabulary and has no character n-grams to make a vector from")
-        vector: Matrix = self._file.input[rows].mean(axis=0)
-        length = np.linalg.norm(vector)
-        return vector / length if norm and length else vector
-
-    def get_vectors(self, keys: Iterable[Any], norm: bool = False) -> Any:
-        """The vectors of several words (n, vector_size), as :meth:`get_vector` gives them."""
-        vectors = [self.get_vector(key, norm) for key in keys]
-        if not vectors:
-            raise ValueError("no keys were given: name at least one")
-        return np.stack(vectors)
-
-    def __contains__(self, key: Any) -> bool:
-        return super().__contains__(key) or (isinstance(key, str) and len(self.subword_rows(key)) > 0)
-
-    def _vector_of(self, key_or_vector: Any) -> Any:
-        if isinstance(key_or_vector, str):
-            return self.get_vector(key_or_vector, norm=True)
-        return super()._vector_of(key_or_vector)
+_BUCKETS_SEED = 3  # what the n-grams' rows add to the seed
+_MOST_BUCKETS = 2**31 - 1
 
 
-class FastTextModel:
-    """A model of the fastText program: word vectors with subwords, or a classifier of texts.
+class FastText(Word2Vec):
+    """Word vectors that are made of the vectors of character n-grams, so that words never seen have one too.
 
-    Everything answers as the program does. ``lexigrad`` does not train such models yet.
+    A word w predicts, or is predicted, as in :class:`Word2Vec`, but for v_w: that is the mean of a row of the word's
+    own and of a row for each of its n-grams of ``min_n`` to ``max_n`` characters, taken with an angle bracket at either
+    end, which words share; hashes of the n-grams name the rows. CBOW takes the mean of all the rows of its window.
+    As in the fastText program every row takes the whole step of the mean. Rows that no word of the vocabulary has are
+    zero.
 
     Args:
-        file: what :func:`lexigrad.io.fasttext.read_fasttext` gives.
-        unicode_errors: what to do about words that are not UTF-8: "strict", "replace" or "ignore".
+        word_ngrams: 1; 0 for no n-grams, which is Word2Vec.
+        min_n, max_n: characters of the shortest and of the longest n-grams; none with ``max_n`` 0 or below ``min_n``.
+        bucket: rows of n-grams.
+        sentences, corpus_file, sg, hs, vector_size, alpha, window, min_count, max_vocab_size, sample, seed, workers,
+            min_alpha, negative, ns_exponent, cbow_mean, epochs, trim_rule, callbacks, max_final_vocab, shrink_windows,
+            compute_loss, loss, progress, checkpoint, checkpoint_seconds: as for :class:`Word2Vec`. The fastText
+            program's own defaults are sg=1, alpha=0.05, sample=1e-4, ns_exponent=0.5.
+        hashfxn, null_word, sorted_vocab, batch_words: taken so that gensim code runs; without effect.
 
     Attributes:
         wv: the words and their vectors, :class:`FastTextVectors`.
-        labels: of a supervised model, with their prefix; else empty.
-        settings: what the model was trained with, under fastText's names.
 
     Raises:
-        ValueError: a word is not UTF-8.
+        ValueError, TypeError, FloatingPointError, TrainingInterrupted: as :class:`Word2Vec` does.
 
     Example:
-        >>> model = FastTextModel.load_fasttext_format("cc.en.300.bin")  # doctest: +SKIP
-        >>> model.wv["unheard-of"].shape  # doctest: +SKIP
-        (300,)
+        >>> model = FastText([["night", "nights", "knight"]] * 100, vector_size=16, min_count=1, bucket=1000, workers=1)
+        >>> model.wv["nightly"].shape
+        (16,)
     """
 
-    def __init__(self, file: FastTextFile, unicode_errors: str = "strict") -> None:
-        self._file = file
-        self.settings = file.settings
-        self.labels = [_text(label, unicode_errors) for label in file.labels]
-        self.wv = FastTextVectors(file, _distinct([_text(word, unicode_errors) for word in file.words]))
-        self._ids = {word: row for row, word in enumerate(file.words)}
-        self._label_ids = {label: row for row, label in enumerate(file.labels)}
-        self._tree = _huffman(file.label_counts) if self.settings.loss == "hs" and self.labels else None
+    _SETTINGS: ClassVar[tuple[str, ...]] = (*Word2Vec._SETTINGS, "min_n", "max_n", "bucket", "word_ngrams")
+    _MATRICES: ClassVar[Mapping[str, str]] = {**Word2Vec._MATRICES, "_input": "vectors_vocab"}
 
-    @classmethod
-    def load_fasttext_format(cls, path: str | os.PathLike[str], unicode_errors: str = "strict") -> "FastTextModel":
-        """Read a .bin file of the fastText program.
+    wv: FastTextVectors
+    _buckets: PaddedMatrix  # rows of n-grams: most are zero
 
-        Raises:
-            FileNotFoundError: there is no such file.
-            ValueError: the file is damaged, of another kind, quantised, or has words that are not UTF-8.
-        """
-        return cls(read_fasttext(path), unicode_errors)
-
-    def save_fasttext_format(self, path: str | os.PathLike[str]) -> None:
-        """Write a .bin file that the fastText program reads; atomically."""
-        write_fasttext(path, self._file)
-
-    def __repr__(self) -> str:
-        return f"FastTextModel({self.settings.model}, {len(self.wv)} words, {len(self.labels)} labels)"
-
-    def get_word_vector(self, word: str) -> Matrix:
-        """The vector of any word (dim,); zeros where it has none."""
-        rows = self.wv.subword_rows(word)
-        return self._file.input[rows].mean(axis=0) if len(rows) else np.zeros(self.settings.dim, np.float32)
-
-    def get_sentence_vector(self, text: str) -> Matrix:
-        """The vector of a line (dim,): of a supervised model what it predicts from, else the mean of the words'
-        vectors, each of length 1."""
-        if self.settings.model == "sup":
-            return self._hidden(_one_line(text))
-        vectors = [self.get_word_vector(_text(word, "replace")) for word in _split(_one_line(text))]
-        lengths = [float(np.linalg.norm(vector)) for vector in vectors]
-        units = [vector / length for vector, length in zip(vectors, lengths, strict=True) if length > 0]
-        return np.mean(units, axis=0, dtype=np.float32) if units else np.zeros(self.settings.dim, np.float32)
-
-    # Labels
-
-    def predict(self, text: str | Sequence[str], k: int = 1, threshold: float = 0.0) -> tuple[Any, Any]:
-        """The most probable labels of a line of text, and their probabilities.
-
-        Args:
-            text: a line, or a list of lines.
-            k: how many labels; -1 for all.
-            threshold: labels less probable than this are left out.
-
-        Returns:
-            a tuple of labels and float64 (k,) of probabilities, by falling probability; for a list of lines a list of
-            the one and a list of the other. A line without a known word, or n-gram, has none.
-
-        Raises:
-            RuntimeError: the model was not trained on labels.
-            ValueError: a text has several lines, or k is neither -1 nor at least 1.
-        """
-        self._need_labels()
-        if k != -1 and k < 1:
-            raise ValueError(f"k must be at least 1, or -1 for all labels, not {k}")
-        lines = [text] if isinstance(text, str) else text
-        found = [self._best(_one_line(line), k, threshold) for line in lines]
-        labels = [tuple(self.labels[i] for i in best) for best, _ in found]
-        probabilities = [values for _, values in found]
-        return (labels[0], probabilities[0]) if isinstance(text, str) else (labels, probabilities)
-
-    def test(self, path: str | os.PathLike[str], k: int = 1, threshold: float = 0.0) -> tuple[int, float, float]:
-        """How good the labels of a file's lines are predicted; a label is a word that is one of the model's.
-
-        Returns:
-            the lines that have both labels and words; the precision and the recall of the k labels predicted for each
-            (NaN where nothing was predicted or no line has labels).
-
-        Raises:
-            RuntimeError: the model was not trained on labels.
-            FileNotFoundError: there is no such file.
-        """
-        self._need_labels()
-        lines = right = predicted = expected = 0
-        with open(path, "rb") as file:
-            for line in file:
-                gold = {self._label_ids[word] for word in _split(line) if word in self._label_ids}
-                if not gold or not len(self._line_rows(line)):
-                    continue
-                best, _ = self._best(line, k, threshold)
-                lines += 1
-                expected += len(gold)
-                predicted += len(best)
-                right += len(gold.intersection(best.tolist()))
-        return lines, right / predicted if predicted else np.nan, right / expected if expected else np.nan
-
-    def _need_labels(self) -> None:
-        if self.settings.model != "sup":
-            raise RuntimeError(f"this is a model of kind {self.settings.model!r}, which has words and no labels")
-
-    def _best(self, line: bytes, k: int, threshold: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        if not len(self._line_rows(line)):
-            return np.empty(0, np.int64), np.empty(0)
-        probabilities = self._probabilities(self._hidden(line))
-        best = np.argsort(-probabilities, kind="stable")[: len(probabilities) if k == -1 else k]
-        best = best[probabilities[best] >= threshold]
-        return best, probabilities[best]
-
-    def _probabilities(self, hidden: Matrix) -> NDArray[np.float64]:
-        """Of each label (labels,), as fastText reckons them."""
-        scores = (self._file.output @ hidden).astype(np.float64)
-        if self.settings.loss == "softmax":
-            likelihood = np.exp(scores - scores.max())
-            return np.asarray(likelihood / likelihood.sum())
-        decisions = 1 / (1 + np.exp(-np.clip(scores, -30, 30)))
-        if self._tree is None:  # one against all, and negative sampling
-            return np.asarray(decisions)
-        logs = [
-            sum(np.log((decisions[node] if right else 1 - decisions[node]) + _LOG_FLOOR) for node, right in path)
-            for path in self._tree
-        ]
-        return np.exp(np.array(logs, np.float64))
-
-    def _hidden(self, line: bytes) -> Matrix:
-        rows = self._line_rows(line)
-        return self._file.input[rows].mean(axis=0) if len(rows) else np.zeros(self.settings.dim, np.float32)
-
-    def _line_rows(self, line: bytes) -> NDArray[np.int64]:
-        """The rows of the input matrix that a line's words, their character n-grams and the word n-grams have."""
-        s = self.settings
-        words = [word for word in [*_split(line), END_OF_SENTENCE] if word not in self._label_ids]
-        known = [word for word in words if word in self._ids or not word.startswith(self._label_prefix)]
-        ids = [self._ids.get(word, -1) for word in known]
-        _, rows = _subword_rows(self._file, known, ids)
-        if s.wordNgrams < 2:
-            return rows
-        pairs = word_ngrams([word_hash(word) for word in known], s.wordNgrams, s.bucket)
-        return np.concatenate([rows, np.array(pairs, np.int64) + len(self._file.words)])
+    def __init__(
+        self,
+        sentences: CorpusSource | None = None,
+        corpus_file: str | os.PathLike[str] | None = None,
+        sg: int = 0,
+        hs: int = 0,
+        vector_size: int = 100,
+        alpha: float = 0.025,
+        window: int = 5,
+        min_count: int = 5,
+        max_vocab_size: int | None = None,
+        word_ngrams: int = 1,
+        sample: float = 1e-3,
+        seed: int = 1,
+        workers: int = 3,
+        min_alpha: float = 0.0001,
+        negative: int = 5,
+        ns_exponent: float = 0.75,
+        cbow_mean: int = 1,
+        hashfxn: Any = None,
+        epochs: int = 5,
+        null_word: int = 0,
+        min_n: int = 3,
+        max_n: int = 6,
+        sorted_vocab: int = 1,
+        bucket: int = 2_000_000,
+        trim_rule: TrimRule | None = None,
+        batch_words: int = 10000,
+        callbacks: Iterable[Any] = (),
+        max_final_vocab: int | None = None,
+        shrink_windows: bool = True,
+        *,
+        compute_loss: bool = False,
+        loss: Literal["softmax"] | None = None,
+        progress: Hook | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        checkpoint_seconds: float = 600.0,
+    ) -> None:
+        del hashfxn, null_word, sorted_vocab, batch_words
+        if word_ngrams not in (0, 1):
+            raise ValueError(f"word_ngrams must be 1, or 0 for no character n-grams, not {word_ngrams!r}")
+        self.word_ngrams = int(word_ngrams)
+        self.min_n = whole("min_n", min_n, 0)
+        self.max_n = whole("max_n", max_n, 0)
+        self.bucket = whole("bucket", bucket, 0)
+        if self._has_ngrams and not 1 <= self.bucket <= _MOST_BUCKETS:
+            raise ValueError(f"bucket must be from 1 to {_MOST_BUCKETS} where there are n-grams, not {bucket}")
+        super().__init__(
+            vector_size=vector_size,
+            alpha=alpha,
+            window=window,
+            min_count=min_count,
+            max_vocab_size=max_vocab_size,
+            sample=sample,
+            seed=seed,
+            workers=workers,
+            min_alpha=min_alpha,
+            sg=sg,
+            hs=hs,
+            negative=negative,
+            ns_exponent=ns_exponent,
+            cbow_mean=cbow_mean,
+            epochs=epochs,
+            compute_loss=compute_loss,
+            max_final_vocab=max_final_vocab,
+            shrink_windows=shrink_windows,
+            loss=loss,
+        )
+        self._buckets = PaddedMatrix(0, self.vector_size)
+        self.wv = self._new_vectors()
+        source = one_source(sentences, corpus_file)
+        self._fit(source, trim_rule, callbacks, progress, checkpoint, checkpoint_seconds)
 
     @property
-    def _label_prefix(self) -> bytes:
-        return b"__label__"
+    def _has_ngrams(self) -> bool:
+        return self.word_ngrams > 0 and 0 < self.max_n >= self.min_n
 
+    @property
+    def _bucket_rows(self) -> int:
+        return self.bucket if self._has_ngrams else 0
 
-def _subword_rows(
-    file: FastTextFile, words: Sequence[bytes], ids: Sequence[int]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The rows of each word: its own (its id, if that is not -1), then those of its n-grams; with offsets."""
-    s = file.settings
-    own = np.array(ids, np.int64)
-    if s.maxn < 1:
-        return np.append(0, np.cumsum(own >= 0)), own[own >= 0]
-    ngrams = character_ngrams(words, s.minn, s.maxn, s.bucket)
-    rows = ngrams.buckets + len(file.words)
-    known = own >= 0
-    rows = np.insert(rows, ngrams.offsets[:-1][known], own[known])
-    return ngrams.offsets + np.append(0, np.cumsum(known)), rows
-
-
-def _word_vectors(file: FastTextFile) -> Matrix:
-    """(words, dim) the mean of each word's rows."""
-    vectors = np.zeros((len(file.words), file.settings.dim), np.float32)
-    for begin in range(0, len(vectors), _WORDS_AT_ONCE):
-        words = file.words[begin : begin + _WORDS_AT_ONCE]
-        offsets, rows = _subword_rows(file, words, range(begin, begin + len(words)))
-        sums = np.add.reduceat(file.input[rows], offsets[:-1], axis=0)
-        vectors[begin : begin + len(words)] = sums / np.diff(offsets)[:, None]
-    return vectors
-
-
-def _huffman(counts: NDArray[np.int64]) -> list[list[tuple[int, bool]]]:
-    """Each label's path from the root of fastText's Huffman tree: the row of each inner node, and whether to the right.
-
-    The two lightest groups are merged over and over; of equals an inner node comes before a leaf.
-    """
-    size = len(counts)
-    weight = [*counts.tolist()]
-    parent, right = [-1] * (2 * size - 1), [False] * (2 * size - 1)
-    leaf, node = size - 1, size
-    for made in range(size, 2 * size - 1):
-        pair = []
-        for _ in range(2):
-            if leaf >= 0 and (node >= made or weight[leaf] < weight[node]):
-                pair.append(leaf)
-                leaf -= 1
-            else:
-                pair.append(node)
-                node += 1
-        weight.append(weight[pair[0]] + weight[pair[1]])
-        parent[pair[0]] = parent[pair[1]] = made
-        right[pair[1]] = True
-    paths = []
-    for label in range(size):
-        path = []
-        at = label
-        while parent[at] >= 0:
-            path.append((parent[at] - size, right[at]))
-            at = parent[at]
-        paths.append(path[::-1])
-    return paths
-
-
-def _one_line(text: str) -> bytes:
-    if "\n" in text:
-        raise ValueError(
-            f"expected a single line, but there is a line break in {text[:60]!r}: split it, or take it out"
+    def _new_vectors(self) -> FastTextVectors:
+        return FastTextVectors(
+            self.vector_size, self.min_n, self.max_n if self._has_ngrams else 0, max(self._bucket_rows, 1)
         )
-    return text.encode()
+
+    # The program's files
+
+    @classmethod
+    def load_fasttext_format(cls, path: str | os.PathLike[str], unicode_errors: str = "strict") -> "FastText":
+        """Read a .bin file of word vectors that the fastText program, or :meth:`save_fasttext_format`, wrote.
+
+        The model can be trained further.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: the file is damaged, of another kind, quantised, a classifier's (:class:`FastTextClassifier`
+                reads those) or has words that are not UTF-8, or that are equal once they are decoded.
+        """
+        file = read_fasttext(path)
+        s = file.settings
+        if s.model == "sup":
+            raise ValueError(f"{os.fspath(path)}: this is a classifier: FastTextModel or FastTextClassifier reads it")
+        model = cls(
+            sg=int(s.model == "sg"),
+            hs=int(s.loss == "hs"),
+            negative=max(s.neg, 1) if s.loss in ("ns", "ova") else 0,
+            loss="softmax" if s.loss == "softmax" else None,
+            vector_size=s.dim,
+            window=max(s.ws, 1),
+            epochs=max(s.epoch, 1),
+            min_count=max(s.minCount, 0),
+            sample=s.t if s.t >= 0 and np.isfinite(s.t) else 0,
+            min_n=max(s.minn, 0),
+            max_n=max(s.maxn, 0),
+            bucket=s.bucket,
+            alpha=0.05,
+            ns_exponent=0.5,
+        )
+        words = [word.decode(errors=unicode_errors) for word in file.words]
+        own, buckets = np.split(file.input, [len(words)])
+        output = {"_output": file.output} if s.loss != "hs" else {"_nodes": file.output[: max(len(words) - 1, 0)]}
+        for name, values in {"_input": own, **output}.items():
+            setattr(model, name, PaddedMatrix.of(values))
+        model._buckets = PaddedMatrix.of(buckets[: model._bucket_rows])
+        model._set_words(Vocabulary(words, file.word_counts, raw_words=file.tokens))
+        return model
+
+    def save_fasttext_format(self, path: str | os.PathLike[str]) -> None:
+        """Write a .bin file that the fastText program reads; atomically.
+
+        Raises:
+            RuntimeError: there is no vocabulary yet.
+            ValueError: a word holds a zero byte.
+        """
+        if len(self.wv) == 0:
+            raise RuntimeError("there is no vocabulary yet: call build_vocab and train before saving")
+        settings = Settings(
+            dim=self.vector_size,
+            ws=self.window,
+            epoch=self.epochs,
+            minCount=self.min_count,
+            neg=self.negative,
+            wordNgrams=1,
+            loss="hs" if self.hs else "softmax" if self.loss else "ns",
+            model="sg" if self.sg else "cbow",
+            bucket=self._bucket_rows,
+            minn=self.min_n if self._has_ngrams else 0,
+            maxn=self.max_n if self._has_ngrams else 0,
+            lrUpdateRate=100,
+            t=self.sample,
+        )
+        output = np.zeros((len(self.wv), self.vector_size), np.float32)
+        trained = self._nodes if self.hs else self._output
+        output[: len(trained.view)] = trained.view
+        file = FastTextFile(
+            settings,
+            [word.encode() for word in self.wv.index_to_key],
+            np.asarray(self.wv.expandos["count"]),
+            [],
+            np.empty(0, np.int64),
+            self.corpus_total_words,
+            np.concatenate([self._input.view, self._buckets.view]),
+            output,
+        )
+        write_fasttext(path, file)
+
+    # What the base asks for
+
+    def _kernel(self, stream: TokenStream) -> Kernel:
+        return _FastTextKernel(self, stream)
+
+    def _tree(self) -> Tree:
+        return program_tree(np.ascontiguousarray(self.wv.expandos["count"], np.int64))
+
+    def _keyed(self) -> dict[str, KeyedVectors]:
+        return {}  # users see means of rows
+
+    def _take_vocabulary(self, vocabulary: Vocabulary) -> None:
+        self._buckets = PaddedMatrix(self._bucket_rows, self.vector_size)
+        super()._take_vocabulary(vocabulary)
+        self._draw_buckets()
+
+    def _extend_vocabulary(self, vocabulary: Vocabulary) -> None:
+        super()._extend_vocabulary(vocabulary)
+        self._draw_buckets()
+
+    def _draw_buckets(self) -> None:
+        """The rows that words have become random; they are zero until one has them."""
+        rows = np.unique(self.wv.ngram_buckets)
+        rows = rows[~self._buckets.view[rows].any(axis=1)]
+        drawn = np.empty((len(rows), self.vector_size), np.float32)
+        draw_rows(drawn, self.seed + _BUCKETS_SEED)
+        self._buckets.view[rows] = drawn
+        self.wv.adjust_vectors()
+
+    def _set_words(self, vocabulary: Vocabulary) -> None:
+        self.wv.take_rows(vocabulary.words, np.array(vocabulary.counts), self._input.view, self._buckets.view)
+        self.corpus_count = vocabulary.sentences
+        self.corpus_total_words = vocabulary.raw_words
+
+    def _forget_norms(self) -> None:
+        self.wv.adjust_vectors()
+
+    # Copies and files: of the n-grams' rows those that are not zero
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        state["_buckets"] = self._packed_buckets()
+        del state["wv"]
+        return {**state, "words": (self.wv.index_to_key, self.wv.expandos)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        words, expandos = state.pop("words")
+        super().__setstate__(state)
+        self._unpack_buckets(*state["_buckets"])
+        self.wv = self._new_vectors()
+        self.wv.expandos = dict(expandos)
+        self.wv.take_rows(words, expandos.get("count", np.empty(0, np.int64)), self._input.view, self._buckets.view)
+
+    def _copy_keyed(self) -> None:
+        pass  # __setstate__ does it, once all rows are there
+
+    def _packed_buckets(self) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        rows = np.flatnonzero(self._buckets.view.any(axis=1)).astype(np.int32)
+        return rows, self._buckets.view[rows]
+
+    def _unpack_buckets(self, rows: NDArray[np.int32], values: NDArray[np.float32]) -> None:
+        if rows.ndim != 1 or rows.dtype != np.int32 or values.shape != (len(rows), self.vector_size):
+            raise ValueError(f"vectors_ngrams of shape {values.shape} for {rows.shape} rows")
+        if len(rows) and not (rows.min() >= 0 and rows.max() < self._bucket_rows):
+            raise ValueError(f"rows of n-grams that do not lie below {self._bucket_rows}")
+        self._buckets = PaddedMatrix(self._bucket_rows, self.vector_size)
+        self._buckets.view[rows] = values
+
+    def _arrays(self) -> dict[str, NDArray[Any]]:
+        rows, values = self._packed_buckets()
+        return {**super()._arrays(), "ngram_rows": rows, "vectors_ngrams": values}
+
+    def _restore(self, arrays: dict[str, NDArray[Any]], state: dict[str, Any]) -> None:
+        self._unpack_buckets(arrays["ngram_rows"], arrays["vectors_ngrams"])
+        super()._restore(arrays, state)
 
 
-def _split(line: bytes) -> list[bytes]:
-    return line.translate(bytes.maketrans(_SPACE, b" " * len(_SPACE))).split()
+class _FastTextKernel(Word2VecKernel):
+    """``_core.fasttext_train`` with what it needs for one model and one corpus."""
 
+    def __init__(self, model: FastText, stream: TokenStream) -> None:
+        super().__init__(model, stream)
+        if self.fixed.pop("lock") is not None:
+            raise ValueError("FastText has no factors on the updates of words: leave wv.vectors_lockf as it was")
+        self.fixed |= {
+            "buckets": model._buckets.padded,
+            "offsets": model.wv.ngram_offsets,
+            "ngrams": model.wv.ngram_buckets,
+        }
 
-def _text(word: bytes, errors: str) -> str:
-    try:
-        return word.decode(errors=errors)
-    except UnicodeDecodeError as error:
-        raise ValueError(f"the word {word!r} is not UTF-8: unicode_errors='replace' reads it all the same") from error
-
-
-def _distinct(words: list[str]) -> list[str]:
-    """Words that replacing has made equal get a number."""
-    seen: dict[str, int] = {}
-    distinct = []
-    for word in words:
-        seen[word] = seen.get(word, 0) + 1
-        distinct.append(word if seen[word] == 1 else f"{word}#{seen[word]}")
-    return distinct
+    def train(self, begin: int, end: int, **schedule: Any) -> dict[str, Any]:
+        return _core.fasttext_train(self.stream.ids, begin=begin, end=end, **schedule, **self.fixed)

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from lexigrad import _core
 from lexigrad.embed.matrix import Matrix
 
 _WORDS_AT_ONCE = 8192
 _FLOATS_AT_ONCE = 1 << 20  # of gathered vectors
+
+Tree = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]
 
 
 class SentenceScorer:
@@ -19,18 +20,16 @@ class SentenceScorer:
     Args:
         vectors: input vectors (V, D).
         nodes: vectors of the Huffman tree's inner nodes (V - 1, D).
-        counts: (V,) int64, of which the tree is made.
+        tree: of the words' paths, as ``_core.huffman`` gives it.
         window: words looked at on either side.
         skip_gram: else CBOW.
         mean: whether CBOW takes the mean of the window's vectors, or their sum.
     """
 
-    def __init__(
-        self, vectors: Matrix, nodes: Matrix, counts: NDArray[np.int64], window: int, skip_gram: bool, mean: bool
-    ) -> None:
+    def __init__(self, vectors: Matrix, nodes: Matrix, tree: Tree, window: int, skip_gram: bool, mean: bool) -> None:
         self.vectors, self.nodes = vectors, nodes
         self.window, self.skip_gram, self.mean = window, skip_gram, mean
-        offsets, self._path_nodes, labels = _core.huffman(counts)
+        offsets, self._path_nodes, labels = tree
         self._path_starts, self._path_lengths = offsets[:-1], np.diff(offsets)
         self._path_signs = 2 * labels - 1  # log p of a decision is log s(sign * u . v)
 

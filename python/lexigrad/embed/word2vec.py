@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from lexigrad import _core
 from lexigrad.embed.matrix import Matrix, PaddedMatrix
 from lexigrad.embed.model import EmbeddingModel
-from lexigrad.embed.score import SentenceScorer, score_all
+from lexigrad.embed.score import SentenceScorer, Tree, score_all
 from lexigrad.embed.training import Kernel, lock_factors, one_source, whole
 from lexigrad.progress import Hook
 from lexigrad.text.corpus import CorpusSource
@@ -193,7 +193,11 @@ class Word2Vec(EmbeddingModel):
         }
 
     def _kernel(self, stream: TokenStream) -> Kernel:
-        return _Word2VecKernel(self, stream)
+        return Word2VecKernel(self, stream)
+
+    def _tree(self) -> Tree:
+        """The paths of hierarchical softmax."""
+        return _core.huffman(np.ascontiguousarray(self.wv.expandos["count"], np.int64))
 
     @property
     def layer1_size(self) -> int:
@@ -281,9 +285,8 @@ class Word2Vec(EmbeddingModel):
         if not self.hs:
             raise RuntimeError("score needs hierarchical softmax: train with hs=1 and negative=0")
         most = whole("total_sentences", total_sentences, 0)
-        counts = np.ascontiguousarray(self.wv.expandos["count"], np.int64)
         scorer = SentenceScorer(
-            self.wv.vectors, self.syn1, counts, self.window, skip_gram=bool(self.sg), mean=bool(self.cbow_mean)
+            self.wv.vectors, self.syn1, self._tree(), self.window, skip_gram=bool(self.sg), mean=bool(self.cbow_mean)
         )
         return score_all(scorer, sentences, self.wv.key_to_index, most, self.workers)
 
@@ -292,7 +295,7 @@ class Word2Vec(EmbeddingModel):
         self.wv.init_sims(replace)
 
 
-class _Word2VecKernel(Kernel):
+class Word2VecKernel(Kernel):
     """``_core.word2vec_train`` with what it needs for one model and one corpus."""
 
     def __init__(self, model: Word2Vec, stream: TokenStream) -> None:
@@ -308,7 +311,7 @@ class _Word2VecKernel(Kernel):
             "lock": lock_factors(model.wv.vectors_lockf, len(counts)),
             "keep": _core.keep_limits(counts, model.sample) if model.sample > 0 else None,
             "alias": _core.alias_table(counts, model.ns_exponent) if model.negative else None,
-            "tree": _core.huffman(counts) if model.hs else None,
+            "tree": model._tree() if model.hs else None,
             "negative": model.negative,
             "softmax": model.loss == "softmax",
             "window": model.window,

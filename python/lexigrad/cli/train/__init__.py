@@ -2,7 +2,19 @@
 
 from typing import Any
 
-from lexigrad.cli.train import adagram, dialogue, doc2vec, glove, labelled, lda2vec, lm, svd, translator, word2vec
+from lexigrad.cli.train import (
+    adagram,
+    dialogue,
+    doc2vec,
+    fasttext,
+    glove,
+    labelled,
+    lda2vec,
+    lm,
+    svd,
+    translator,
+    word2vec,
+)
 
 
 def add(commands: Any) -> None:
@@ -13,5 +25,5 @@ def add(commands: Any) -> None:
         epilog="example:\n  lexigrad train word2vec corpus.txt -o vectors.bin --sg",
     )
     models = train.add_subparsers(title="models", metavar="MODEL", required=True)
-    for model in (word2vec, doc2vec, svd, glove, adagram, lda2vec, lm, labelled, translator, dialogue):
+    for model in (word2vec, doc2vec, fasttext, svd, glove, adagram, lda2vec, lm, labelled, translator, dialogue):
         model.add(models)

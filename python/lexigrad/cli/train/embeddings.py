@@ -2,6 +2,7 @@
 
 import argparse
 import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from lexigrad import _core
@@ -10,19 +11,26 @@ from lexigrad.cli.train.output import add_checkpoint, has_checkpoint, vectors_sa
 from lexigrad.cli.vectors import OUTPUT_FORMATS
 
 
-def add_files(parser: Parser, lines: str = "a sentence a line") -> None:
-    """The corpus and where the vectors go."""
+def add_files(
+    parser: Parser, lines: str = "a sentence a line", *, formats: Sequence[str] = (), binary: str = "word2vec binary"
+) -> None:
+    """The corpus and where the vectors go.
+
+    Args:
+        formats: besides the usual ones.
+        binary: what the suffix .bin stands for.
+    """
     parser.add_argument("corpus", nargs="+", help=f"text files or glob patterns: {lines}; .gz, .bz2, .xz and .zst too")
     parser.add_argument(
         "-o",
         "--output",
         required=True,
         metavar="FILE",
-        help="where the vectors go; the suffix tells the format: .bin and .txt or .vec (word2vec binary and "
-        "text, .gz too), .safetensors, .tsv (TensorBoard projector), .model (the whole model, to train on)",
+        help=f"where the vectors go; the suffix tells the format: .bin ({binary}), .txt or .vec (word2vec text, .gz "
+        "too), .safetensors, .tsv (TensorBoard projector), .model (the whole model, to train on)",
     )
     parser.add_argument(
-        "--format", choices=("auto", *OUTPUT_FORMATS, "model"), default="auto", help="in place of the suffix"
+        "--format", choices=("auto", *OUTPUT_FORMATS, *formats, "model"), default="auto", help="in place of the suffix"
     )
     parser.add_argument("--save-vocab", metavar="FILE", help="also write lines of a word and its count")
     add_quiet(parser)
@@ -59,10 +67,12 @@ def add_vocabulary(parser: Parser, *, min_count: int = 5, sample: float | None =
     return vocabulary
 
 
-def add_training(parser: Parser, epochs: int) -> None:
+def add_training(parser: Parser, epochs: int, *, alpha: float = 0.025, min_alpha: float = 1e-4) -> None:
     training = add_passes(parser, epochs)
-    training.add_argument("--alpha", type=float, default=0.025, metavar="X", help="first learning rate (0.025)")
-    training.add_argument("--min-alpha", type=float, default=1e-4, metavar="X", help="last learning rate (1e-4)")
+    training.add_argument("--alpha", type=float, default=alpha, metavar="X", help=f"first learning rate ({alpha:g})")
+    training.add_argument(
+        "--min-alpha", type=float, default=min_alpha, metavar="X", help=f"last learning rate ({min_alpha:g})"
+    )
 
 
 def add_passes(parser: Parser, epochs: int) -> Any:
@@ -107,17 +117,19 @@ def train(
     *,
     vectors: str = "wv",
     unit: str = "words",
+    saver: Callable[[str, str, str], Callable[[Any], None]] = vectors_saver,
 ) -> int:
     """Train a model, or go on from its checkpoint, and write the vectors that one of its attributes holds.
 
     Args:
         model_class: an EmbeddingModel.
+        saver: gives, from the output's path and format and the attribute's name, what writes a model.
     """
     from lexigrad.embed.callbacks import TrainingInterrupted
     from lexigrad.progress import bar
 
     resuming = has_checkpoint(args)
-    save = vectors_saver(args.output, args.format, vectors)
+    save = saver(args.output, args.format, vectors)
     code = 0
     start = time.perf_counter()
     with bar(args.quiet) as hook:
