@@ -53,9 +53,26 @@ def test_distributions(trained):
     p = trained.topic_word_distributions()
     assert p.shape == (3, 18)
     np.testing.assert_allclose(p.sum(axis=1), 1)
-    word, probability = trained.topic_words(1)[0]
+    word, probability = trained.topic_words(1, relevance=1.0)[0]
     assert probability == p[1].max() == p[1, trained.wv.key_to_index[word]]
     assert trained.topic_words(0, 0) == []
+    with pytest.raises(ValueError, match="relevance must be from 0 to 1"):
+        trained.topic_words(0, relevance=-0.1)
+
+
+def test_relevance_prefers_words_of_one_topic():
+    """A word of every document is as probable as any in all topics, and says nothing about them."""
+    documents = [[word for pair in zip(d, ["thing"] * 20, strict=True) for word in pair] for d in three_subjects()]
+    model = small(documents, alpha=0.05)
+    assert {model.topic_words(k, 1, relevance=1.0)[0][0] for k in range(3)} == {"thing"}
+    assert all("thing" not in dict(model.topic_words(k, 6, relevance=0.2)) for k in range(3))
+
+
+def test_distributions_are_the_corpus_counts(trained):
+    """Weighted by the topics' shares they give the words' frequencies again."""
+    shares = trained.document_mixtures.mean(axis=0)  # all documents are as long
+    counts = trained.wv.expandos["count"]
+    np.testing.assert_allclose(shares @ trained.topic_word_distributions(), counts / counts.sum(), atol=0.02)
 
 
 def test_new_documents(trained):
@@ -198,6 +215,9 @@ def test_saved_and_loaded(trained, tmp_path):
         ("document_weights", None),
         ("document_lengths", lambda a: -a - 1),
         ("document_lengths", lambda a: a.astype(np.int32)),
+        ("topic_words", lambda a: a[:2]),
+        ("topic_words", lambda a: -a),
+        ("topic_words", None),
         ("topic_vectors", lambda a: a[:2]),
         ("output_vectors", None),
     ],

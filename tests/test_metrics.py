@@ -1,4 +1,4 @@
-"""Accuracy, spans and error rates, beside what their definitions give by hand."""
+"""Accuracy, spans, error rates and BLEU, beside what their definitions give by hand."""
 
 import itertools
 
@@ -7,6 +7,7 @@ import pytest
 
 from lexigrad.models.metrics import (
     accuracy,
+    bleu,
     char_error_rate,
     edit_distance,
     span_scores,
@@ -61,3 +62,25 @@ def test_error_rates():
         word_error_rate([""], ["x"])
     with pytest.raises(ValueError, match="2 texts are expected, but 1 given"):
         word_error_rate(["a", "b"], ["a"])
+
+
+def test_bleu_by_hand():
+    expected = [[["a", "b", "c", "d", "e"], ["a", "b"]]]
+    assert bleu(expected, [list("abcde")]) == 1
+    assert bleu(expected, [list("edcba")]) == 0
+    # of abcd all n-grams are right, but the shorter of the references' lengths is not the nearest: exp(1 - 5 / 4)
+    assert bleu(expected, [list("abcd")]) == pytest.approx(np.exp(-0.25))
+    assert bleu([[["the", "cat"]]], [["the", "the", "the"]], order=1) == pytest.approx(1 / 3)
+    with pytest.raises(ValueError, match="references of 1 sentences"):
+        bleu([], [["a"]])
+
+
+def test_bleu_is_sacrebleus():
+    sacrebleu = pytest.importorskip("sacrebleu")
+    rng = np.random.default_rng(2)
+    for _ in range(5):
+        references = rng.integers(0, 4, (40, 2, 12)).astype(str).tolist()
+        found = [one[0][: rng.integers(5, 13)] + one[1][:3] for one in references]
+        streams = [[" ".join(one[i]) for one in references] for i in range(2)]
+        theirs = sacrebleu.corpus_bleu([" ".join(one) for one in found], streams, tokenize="none", smooth_method="none")
+        assert bleu(references, found) == pytest.approx(theirs.score / 100, rel=1e-6)

@@ -1,11 +1,11 @@
 #include "bindings/buffers.h"
 
-#include <sys/mman.h>
-
 #include <array>
 #include <atomic>
 #include <cstddef>
 #include <new>
+
+#include "core/pages.h"
 
 namespace lexigrad {
 namespace {
@@ -19,7 +19,7 @@ struct alignas(64) Piece {
   std::size_t bytes;
 };
 
-void release(Piece* piece) { ::operator delete(piece, std::align_val_t{kHugePage}); }
+void release(Piece* piece) { pages_release(piece, piece->bytes); }
 
 // Free pieces, without a lock: a child that is forked in the middle of a call finds it usable.
 class Store {
@@ -65,13 +65,7 @@ class Store {
 
 Store store;
 
-Piece* new_piece(std::size_t bytes) {
-  void* memory = ::operator new(bytes, std::align_val_t{kHugePage});
-#ifdef MADV_HUGEPAGE
-  madvise(memory, bytes, MADV_HUGEPAGE);
-#endif
-  return new (memory) Piece{bytes};
-}
+Piece* new_piece(std::size_t bytes) { return new (pages_acquire(bytes)) Piece{bytes}; }
 
 }  // namespace
 

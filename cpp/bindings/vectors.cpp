@@ -1,10 +1,8 @@
 // Trained vectors: similarity search.
-#include <sys/mman.h>
-
 #include <algorithm>
-#include <new>
 
 #include "bindings/arrays.h"
+#include "core/arena.h"
 #include "core/dispatch.h"
 #include "core/parallel.h"
 #include "core/similarity.h"
@@ -44,18 +42,9 @@ py::array_t<float> row_norms(const py::array& matrix, int threads) {
 
 std::int64_t code_width(std::int64_t size) { return (size + kCodeWidth - 1) / kCodeWidth * kCodeWidth; }
 
-// Bytes that begin on a huge page where there are enough of them: walking through them then misses the TLB less.
 py::array_t<std::int8_t> code_array(std::int64_t count, std::int64_t width) {
-  constexpr std::align_val_t page{1 << 21}, line{64};
-  const auto size = static_cast<std::size_t>(count * width);
-  const bool large = size >= static_cast<std::size_t>(page);
-  auto* data = static_cast<std::int8_t*>(::operator new(size, large ? page : line));
-  py::capsule owner = large ? py::capsule(data, [](void* p) { ::operator delete(p, page); })
-                            : py::capsule(data, [](void* p) { ::operator delete(p, line); });
-#ifdef MADV_HUGEPAGE
-  if (large) madvise(data, size, MADV_HUGEPAGE);
-#endif
-  return py::array_t<std::int8_t>({count, width}, data, owner);
+  auto* data = static_cast<std::int8_t*>(arena_acquire(static_cast<std::size_t>(count * width)));
+  return py::array_t<std::int8_t>({count, width}, data, py::capsule(data, arena_release));
 }
 
 py::tuple quantise_rows(const py::array& matrix, const py::array& norms, int threads) {

@@ -1,17 +1,17 @@
 #include "core/arena.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <bit>
 #include <limits>
 #include <mutex>
 #include <new>
 
+#include "core/pages.h"
+
 namespace lexigrad {
 namespace {
 
-constexpr std::size_t kLine = 64, kHugePage = std::size_t{1} << 21;
+constexpr std::size_t kLine = 64;
 constexpr std::size_t kMostIdle = std::size_t{256} << 20;  // bytes kept for later calls
 constexpr std::size_t kSmallest = std::size_t{1} << 12;
 constexpr std::size_t kFirstChunk = std::size_t{1} << 15;
@@ -20,24 +20,15 @@ struct alignas(kLine) Header {
   std::size_t size;  // of the block, with this header
 };
 
-std::align_val_t alignment(std::size_t size) { return std::align_val_t{size >= 2 * kHugePage ? kHugePage : kLine}; }
-
 // Sizes in steps of an eighth of their power of two, so that a block serves requests of about its size.
 std::size_t rounded(std::size_t bytes) {
   const std::size_t step = std::max(kSmallest, std::bit_floor(bytes)) / 8;
   return (bytes + step - 1) / step * step;
 }
 
-Header* allocate(std::size_t size) {
-  auto* block = static_cast<Header*>(::operator new(size, alignment(size)));
-#ifdef MADV_HUGEPAGE
-  if (size >= 2 * kHugePage) madvise(block, size, MADV_HUGEPAGE);
-#endif
-  block->size = size;
-  return block;
-}
+Header* allocate(std::size_t size) { return new (pages_acquire(size)) Header{size}; }
 
-void deallocate(Header* block) { ::operator delete(block, alignment(block->size)); }
+void deallocate(Header* block) { pages_release(block, block->size); }
 
 // Idle blocks, the latest last. The lock is only ever tried: a child that was forked while another thread held it
 // then works without the arena.

@@ -14,6 +14,9 @@ void fill(Kernels&);
 namespace avx512 {
 void fill(Kernels&);
 }
+namespace avx512vnni {
+void fill_similarity(Kernels&);
+}
 
 namespace {
 
@@ -22,6 +25,13 @@ struct Level {
   bool supported;
   void (*fill)(Kernels&);
 };
+
+#ifdef LEXIGRAD_HAS_avx512
+void fill_avx512(Kernels& table) {
+  avx512::fill(table);
+  if (__builtin_cpu_supports("avx512vnni")) avx512vnni::fill_similarity(table);
+}
+#endif
 
 std::vector<Level> levels() {
   std::vector<Level> all;
@@ -36,7 +46,7 @@ std::vector<Level> levels() {
   all.push_back({"avx512",
                  __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"),
-                 avx512::fill});
+                 fill_avx512});
 #endif
   return all;
 }

@@ -1,6 +1,7 @@
 #include "core/similarity.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -49,33 +50,41 @@ struct Codes {
   std::vector<std::int16_t> values;            // (count, width)
   std::vector<float> units, weights, margins;  // (count)
 
-  Codes(const Searched& s, const Neighbours& n)
+  Codes(const Searched& s, const Neighbours& n, int threads)
       : values(n.count * s.width), units(n.count), weights(n.count), margins(n.count) {
     // Sums of products must fit in 32 bits.
     const double top = std::clamp<double>((1LL << 31) / (127.0 * s.size) - 1, 1.0, 32767.0);
-    for (std::int64_t q = 0; q < n.count; ++q) {
-      const float* query = n.queries + q * s.size;
-      double largest = 0, square = 0, left = 0;
-      for (std::int64_t d = 0; d < s.size; ++d) {
-        largest = std::max(largest, std::abs(static_cast<double>(query[d])));
-        square += static_cast<double>(query[d]) * query[d];
+    const std::int64_t tasks = (n.count + kQueriesPerTask - 1) / kQueriesPerTask;
+    parallel_for(tasks, threads, [&](std::int64_t task, int) {
+      const std::int64_t end = std::min(n.count, (task + 1) * kQueriesPerTask);
+      for (std::int64_t q = task * kQueriesPerTask; q < end; ++q) {
+        quantise(q, n.queries + q * s.size, s.size, top, &values[q * s.width]);
       }
-      if (!std::isfinite(square)) {  // the bound is NaN and no row passes
-        units[q] = weights[q] = margins[q] = std::numeric_limits<float>::quiet_NaN();
-        continue;
-      }
-      const double unit = largest > 0 ? largest / top : 1;
-      for (std::int64_t d = 0; d < s.size; ++d) {
-        const double code = std::nearbyint(query[d] / unit);
-        values[q * s.width + d] = static_cast<std::int16_t>(code);
-        left += (query[d] - code * unit) * (query[d] - code * unit);
-      }
-      const double length = std::sqrt(square), error = std::sqrt(left);
-      units[q] = static_cast<float>(unit);
-      weights[q] = static_cast<float>((length + error) * 1.0001);
-      // float32 rounding of the score itself, of the bound, and of the norms: a generous multiple of 2^-24.
-      margins[q] = static_cast<float>(2 * error + 4e-7 * static_cast<double>(s.size + 16) * (length + error));
+    });
+  }
+
+ private:
+  void quantise(std::int64_t q, const float* query, std::int64_t size, double top, std::int16_t* codes) {
+    double largest = 0, square = 0, left = 0;
+    for (std::int64_t d = 0; d < size; ++d) {
+      largest = std::max(largest, std::abs(static_cast<double>(query[d])));
+      square += static_cast<double>(query[d]) * query[d];
     }
+    if (!std::isfinite(square)) {  // the bound is NaN and no row passes
+      units[q] = weights[q] = margins[q] = std::numeric_limits<float>::quiet_NaN();
+      return;
+    }
+    const double unit = largest > 0 ? largest / top : 1;
+    for (std::int64_t d = 0; d < size; ++d) {
+      const double code = std::nearbyint(query[d] / unit);
+      codes[d] = static_cast<std::int16_t>(code);
+      left += (query[d] - code * unit) * (query[d] - code * unit);
+    }
+    const double length = std::sqrt(square), error = std::sqrt(left);
+    units[q] = static_cast<float>(unit);
+    weights[q] = static_cast<float>((length + error) * 1.0001);
+    // float32 rounding of the score itself, of the bound, and of the norms: a generous multiple of 2^-24.
+    margins[q] = static_cast<float>(2 * error + 4e-7 * static_cast<double>(size + 16) * (length + error));
   }
 };
 
@@ -85,10 +94,19 @@ bool is_excluded(const Neighbours& n, std::int64_t q, std::int64_t row) {
   return std::find(first, last, row) != last;
 }
 
+// What a query's score must reach to matter, as far as any thread knows: each has its own best, of some of the rows.
+using Bars = std::vector<std::atomic<float>>;
+
+void raise(std::atomic<float>& bar, float score) {
+  float before = bar.load(std::memory_order_relaxed);
+  while (score > before && !bar.compare_exchange_weak(before, score, std::memory_order_relaxed)) {
+  }
+}
+
 // One thread's search: queries [first, first + count) among the rows [begin, end).
 class Searcher {
  public:
-  Searcher(const Searched& s, const Neighbours& n) : s_(s), n_(n), best_(n.count) {}
+  Searcher(const Searched& s, const Neighbours& n, Bars& bars) : s_(s), n_(n), bars_(bars), best_(n.count) {}
 
   void search(const Codes& codes, std::int64_t first, std::int64_t count, std::int64_t begin, std::int64_t end) {
     float bars[kQueriesPerTask];
@@ -119,7 +137,9 @@ class Searcher {
   const std::vector<Hit>& hits(std::int64_t q) const { return best_[q].hits; }
 
  private:
-  float bar(const Codes& codes, std::int64_t q) const { return best_[q].bar(n_.topn) - codes.margins[q]; }
+  float bar(const Codes& codes, std::int64_t q) const {
+    return bars_[q].load(std::memory_order_relaxed) - codes.margins[q];
+  }
 
   void rescore(std::int64_t q, const std::int64_t* rows, std::int64_t count) {
     float scores[kScreenRows];
@@ -130,10 +150,12 @@ class Searcher {
       if (std::isnan(score) || is_excluded(n_, q, rows[i])) continue;
       best_[q].offer({score, rows[i]}, n_.topn);
     }
+    raise(bars_[q], best_[q].bar(n_.topn));
   }
 
   const Searched& s_;
   const Neighbours& n_;
+  Bars& bars_;
   std::vector<Best> best_;
   std::vector<std::int64_t> passed_;
 };
@@ -153,8 +175,10 @@ void merge(const Neighbours& n, const std::vector<Searcher>& searchers, std::int
 
 void find_neighbours(const Searched& s, const Neighbours& n, int threads) {
   if (n.count == 0 || n.topn == 0) return;
-  const Codes codes(s, n);
-  std::vector<Searcher> searchers(std::max(1, threads), Searcher(s, n));
+  const Codes codes(s, n, threads);
+  Bars bars(n.count);
+  for (auto& bar : bars) bar.store(-std::numeric_limits<float>::infinity(), std::memory_order_relaxed);
+  std::vector<Searcher> searchers(std::max(1, threads), Searcher(s, n, bars));
   const std::int64_t per_block = std::min(n.count, kQueriesPerTask);
   const std::int64_t blocks = (n.count + per_block - 1) / per_block;
   const std::int64_t rows_per_task =

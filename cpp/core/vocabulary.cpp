@@ -115,7 +115,7 @@ void WordTable::reserve(std::size_t more) {
     throw std::length_error("the corpus holds more than 2^31 - 2 distinct words; ids are 32 bits wide");
   }
   if (wanted * 8 <= slots_.size() * 5) return;
-  std::vector<Slot> old(slots_.size() * 2);
+  decltype(slots_) old(slots_.size() * 2);
   old.swap(slots_);
   mask_ = slots_.size() - 1;
   for (const Slot& slot : old) {

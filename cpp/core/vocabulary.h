@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/pages.h"
 #include "core/tokenizer.h"
 
 namespace lexigrad {
@@ -78,7 +79,7 @@ class WordTable {
   static std::size_t look_up(Table& table, const char* text, const Words& words, std::size_t first, std::size_t last,
                              std::int32_t* ids);
 
-  std::vector<Slot> slots_;
+  std::vector<Slot, PageAllocator<Slot>> slots_;
   std::vector<std::uint32_t> places_;  // of each id's slot
   std::vector<char> arena_;
   std::size_t mask_;

@@ -27,14 +27,15 @@ struct Arena {
   }
 };
 
-// Neighbouring centres that are trained in one step and share their negative samples: half the samples to draw and to
-// fetch, and larger products, at the same quality. (Ji et al. 2016 share them within a window.)
-constexpr int kShared = 2;
+// Neighbouring centres that are trained in one step and share their negative samples: a third of the samples to draw
+// and to fetch, and larger products, at the same quality. (Ji et al. 2016 share them within a window.) With the usual
+// five samples a step has eight output rows, which fill the blocks of products.h.
+constexpr int kShared = 3;
 
 // Predictions of one skip-gram step; longer windows are cut into several, like those of more than kMostRows words. The
 // gradients add up on rows whose scores were taken before: with more of them a wide window over a few words would
 // overshoot, where one at a time converges.
-constexpr int kMostPredictions = 24;
+constexpr int kMostPredictions = 30;
 
 // The same for negative samples, which fall on the same few rows where there are few words: so many a row at most.
 constexpr std::int64_t kMostSamplesOfRow = 16;
@@ -107,8 +108,8 @@ struct StepBuffers {
   Nodes nodes;
   float** b;
   float* scores;            // (M, N) scores, then gradients
-  float* labels;            // (N) 1 for a word to predict, 0 for another
   float* weights[kShared];  // (N) for each centre: how often an input that predicts it meets each output row
+  float* labels[kShared];   // (N) for each centre: 1 for what it predicts, 0 for another
   Ahead ahead;
   bool frozen;
   F* probe;  // sum of all scores, to see infinities and NaN
@@ -128,8 +129,8 @@ INLINE StepBuffers take_step_buffers(Arena& arena, const Outputs& o, std::size_t
   s.nodes = take_nodes(arena, o, several_workers);
   s.b = arena.take<float*>(n);
   s.scores = arena.take<float>(rows * padded);
-  s.labels = arena.take<float>(o.softmax ? 0 : padded);
   for (auto& weights : s.weights) weights = arena.take<float>(o.softmax ? 0 : padded);
+  for (auto& labels : s.labels) labels = arena.take<float>(o.softmax ? 0 : padded);
   s.ahead.rows = arena.take<const float*>(kShared * (n + 1 + static_cast<std::size_t>(o.longest_path)));
   s.frozen = o.frozen;
   s.probe = arena.take<F>(1);
@@ -155,24 +156,27 @@ INLINE void apply_gradients(const Inputs& in, int N, std::size_t size, StepBuffe
 }
 
 // Binary logistic regression of every input on every output row (Mikolov et al. 2013, eq. 4; Goldberg and Levy 2014):
-//   loss = -sum w (label log s(x) + (1 - label) log s(-x)),   x = a . b,   -dloss/dx = w (label - s(x))
-// The N output rows stand in s.b, their labels in s.labels. The weight w of input m and output k is the sum over the
-// first `centres` columns c of times[m][c] * s.weights[c][k].
+//   loss = -sum w (label log s(x) + (1 - label) log s(-x)),   x = a . b,   -dloss/dx = sum w label - s(x) sum w
+// over the first `centres` centres c, with label s.labels[c][k] and weight w = times[m][c] s.weights[c][k] of input m
+// and output k. The N output rows stand in s.b.
 INLINE void train_logistic(const Inputs& in, int centres, int N, std::size_t size, float alpha, bool compute_loss,
                            StepBuffers& s, TrainingTotals& totals) {
   const std::ptrdiff_t ld = padded_columns(N);
   scores(in.a, in.count, s.b, N, size, s.scores);
   F probe{}, loss{};
   for (std::ptrdiff_t k = 0; k < N; k += W) {
-    const F label = load(s.labels + k), sign = splat(1.0f) - splat(2.0f) * label;
     for (int m = 0; m < in.count; ++m) {
       float* at = s.scores + m * ld + k;
       const F x = load(at);
-      F weight = splat(in.times[m][0]) * load(s.weights[0] + k);
-      if (centres == 2) weight += splat(in.times[m][1]) * load(s.weights[1] + k);
-      if (compute_loss) loss += weight * softplus(sign * x);
+      F weight{}, positive{};
+      for (int c = 0; c < centres; ++c) {
+        const F w = splat(in.times[m][c]) * load(s.weights[c] + k);
+        weight += w;
+        positive += w * load(s.labels[c] + k);
+      }
+      if (compute_loss) loss += weight * softplus(x) - positive * x;
       probe += weight * x;
-      store(at, splat(alpha) * weight * (label - sigmoid(x)));
+      store(at, splat(alpha) * (positive - weight * sigmoid(x)));
     }
   }
   *s.probe += probe;
@@ -184,10 +188,9 @@ INLINE void train_logistic(const Inputs& in, int centres, int N, std::size_t siz
 struct NegativeSamples {
   std::uint64_t* draws;   // (negative)
   int count;              // output rows
-  int positives;          // the first ones: the words to predict
   int positive[kShared];  // which of them is each centre's
   std::int32_t* ids;      // (kShared + negative)
-  float* times;           // (kShared + negative) how often each negative sample was drawn
+  float* times;           // (kShared + negative) how often each was drawn
 };
 
 INLINE NegativeSamples take_negative_samples(Arena& arena, const Outputs& o) {
@@ -233,14 +236,16 @@ struct IdSet {
   INLINE static std::uint64_t bit(std::int32_t id) { return std::uint64_t{1} << (static_cast<std::uint32_t>(id) % 64); }
 };
 
-// Looks the draws up in the alias table; a draw of a word to predict is dropped, as word2vec does.
+// Looks the draws up in the alias table.
 INLINE void find_negative_samples(const Outputs& o, const std::int32_t* words, int centres, NegativeSamples& s) {
   IdSet found{s.ids};
   for (int c = 0; c < centres; ++c) {
     s.positive[c] = found.place_of(words[c]);
-    if (s.positive[c] == found.count) found.add(words[c]);
+    if (s.positive[c] == found.count) {
+      s.times[found.count] = 0;
+      found.add(words[c]);
+    }
   }
-  s.positives = found.count;
   for (int n = 0; n < o.negative; ++n) {
     const std::uint32_t column = alias_column(o, s.draws[n]);
     const AliasEntry entry = o.alias[column];
@@ -250,7 +255,7 @@ INLINE void find_negative_samples(const Outputs& o, const std::int32_t* words, i
     if (k == found.count) {
       found.add(id);
       s.times[k] = 1;
-    } else if (k >= s.positives) {
+    } else {
       s.times[k] += 1;
     }
   }
@@ -262,13 +267,12 @@ INLINE void train_negative_sampling(const Outputs& o, const NegativeSamples& sam
                                     TrainingTotals& totals) {
   const int N = samples.count;
   for (int k = 0; k < N; ++k) s.b[k] = o.rows + samples.ids[k] * o.stride;
-  for (std::ptrdiff_t k = 0; k < N; k += W) {
-    store(s.labels + k, lanes_below(samples.positives - static_cast<int>(k)));
-  }
   for (int c = 0; c < centres; ++c) {
-    for (int k = 0; k < samples.positives; ++k) s.weights[c][k] = k == samples.positive[c];
-    for (int k = samples.positives; k < N; ++k) s.weights[c][k] = samples.times[k];
+    for (int k = 0; k < N; ++k) s.weights[c][k] = samples.times[k];
+    for (std::ptrdiff_t k = 0; k < padded_columns(N); ++k) s.labels[c][k] = 0;
     for (std::ptrdiff_t k = N; k < padded_columns(N); ++k) s.weights[c][k] = 0;
+    // A draw of the very word to predict is dropped, as word2vec does.
+    s.weights[c][samples.positive[c]] = s.labels[c][samples.positive[c]] = 1;
   }
   train_logistic(in, centres, N, size, alpha, compute_loss, s, totals);
 }
@@ -281,7 +285,7 @@ INLINE void train_hierarchical_softmax(const Outputs& o, std::int32_t word, cons
   if (length == 0) return;  // a vocabulary of one word has nothing to decide
   for (int k = 0; k < length; ++k) {
     s.b[k] = s.nodes.row(o.path_nodes[begin + k]);
-    s.labels[k] = o.path_labels[begin + k];
+    s.labels[0][k] = o.path_labels[begin + k];
   }
   for (std::ptrdiff_t k = 0; k < length; k += W) {
     store(s.weights[0] + k, lanes_below(length - static_cast<int>(k)));

@@ -98,9 +98,10 @@ INLINE float sum(F v) {
 
 // The sums of W vectors: lane i of the result is sum(a[i]). The first step adds halves, lane 0..W/2 from a[i] and
 // the rest from a[i + W/2], the next ones quarters and so on, which leaves the sums in order.
-INLINE F sums(const F* a) {
+template <typename V>
+INLINE V sums(const V* a) {
 #if defined(__AVX512F__)
-  F x[8], y[4], z[2];
+  V x[8], y[4], z[2];
   for (int i = 0; i < 8; ++i)
     x[i] = __builtin_shufflevector(a[i], a[i + 8], 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23) +
            __builtin_shufflevector(a[i], a[i + 8], 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
@@ -113,7 +114,7 @@ INLINE F sums(const F* a) {
   return __builtin_shufflevector(z[0], z[1], 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30) +
          __builtin_shufflevector(z[0], z[1], 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31);
 #elif defined(__AVX2__)
-  F x[4], y[2];
+  V x[4], y[2];
   for (int i = 0; i < 4; ++i)
     x[i] = __builtin_shufflevector(a[i], a[i + 4], 0, 1, 2, 3, 8, 9, 10, 11) +
            __builtin_shufflevector(a[i], a[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
@@ -123,52 +124,27 @@ INLINE F sums(const F* a) {
   return __builtin_shufflevector(y[0], y[1], 0, 8, 2, 10, 4, 12, 6, 14) +
          __builtin_shufflevector(y[0], y[1], 1, 9, 3, 11, 5, 13, 7, 15);
 #else
-  F x[2];
+  V x[2];
   for (int i = 0; i < 2; ++i)
     x[i] = __builtin_shufflevector(a[i], a[i + 2], 0, 1, 4, 5) + __builtin_shufflevector(a[i], a[i + 2], 2, 3, 6, 7);
   return __builtin_shufflevector(x[0], x[1], 0, 4, 2, 6) + __builtin_shufflevector(x[0], x[1], 1, 5, 3, 7);
 #endif
 }
 
-// The sums of four vectors of integers, in the first four lanes.
-typedef std::int32_t I4 __attribute__((vector_size(16)));
-#if defined(__AVX2__)
-typedef std::int32_t I8 __attribute__((vector_size(32)));
-INLINE I4 sums(I8 a, I8 b, I8 c, I8 d) {
-  const I8 ab = __builtin_shufflevector(a, b, 0, 1, 4, 5, 8, 9, 12, 13) +
-                __builtin_shufflevector(a, b, 2, 3, 6, 7, 10, 11, 14, 15);
-  const I8 cd = __builtin_shufflevector(c, d, 0, 1, 4, 5, 8, 9, 12, 13) +
-                __builtin_shufflevector(c, d, 2, 3, 6, 7, 10, 11, 14, 15);
-  const I8 all = __builtin_shufflevector(ab, cd, 0, 2, 4, 6, 8, 10, 12, 14) +
-                 __builtin_shufflevector(ab, cd, 1, 3, 5, 7, 9, 11, 13, 15);
-  return __builtin_shufflevector(all, all, 0, 2, 4, 6) + __builtin_shufflevector(all, all, 1, 3, 5, 7);
-}
-#else
-INLINE I4 sums(I4 a, I4 b, I4 c, I4 d) {
-  const I4 ab = __builtin_shufflevector(a, b, 0, 1, 4, 5) + __builtin_shufflevector(a, b, 2, 3, 6, 7);
-  const I4 cd = __builtin_shufflevector(c, d, 0, 1, 4, 5) + __builtin_shufflevector(c, d, 2, 3, 6, 7);
-  return __builtin_shufflevector(ab, cd, 0, 2, 4, 6) + __builtin_shufflevector(ab, cd, 1, 3, 5, 7);
-}
-#endif
-#if defined(__AVX512F__)
-INLINE I8 halves(I v) {
-  return __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +
-         __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
-}
-INLINE I4 sums(I a, I b, I c, I d) { return sums(halves(a), halves(b), halves(c), halves(d)); }
-#endif
-
-// Products of neighbouring lanes, added in pairs: result[i] = a[2i] b[2i] + a[2i+1] b[2i+1].
-INLINE I multiply_pairs(H a, H b) {
-#if defined(__AVX512BW__)
-  return reinterpret_cast<I>(_mm512_madd_epi16(reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b)));
+// total + products of neighbouring lanes, added in pairs: total[i] + a[2i] b[2i] + a[2i+1] b[2i+1].
+INLINE I add_pairs(I total, H a, H b) {
+#if defined(__AVX512VNNI__)
+  return reinterpret_cast<I>(_mm512_dpwssd_epi32(reinterpret_cast<__m512i>(total), reinterpret_cast<__m512i>(a),
+                                                 reinterpret_cast<__m512i>(b)));
+#elif defined(__AVX512BW__)
+  return total + reinterpret_cast<I>(_mm512_madd_epi16(reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b)));
 #elif defined(__AVX2__)
-  return reinterpret_cast<I>(_mm256_madd_epi16(reinterpret_cast<__m256i>(a), reinterpret_cast<__m256i>(b)));
+  return total + reinterpret_cast<I>(_mm256_madd_epi16(reinterpret_cast<__m256i>(a), reinterpret_cast<__m256i>(b)));
 #elif defined(__SSE2__)
-  return reinterpret_cast<I>(_mm_madd_epi16(reinterpret_cast<__m128i>(a), reinterpret_cast<__m128i>(b)));
+  return total + reinterpret_cast<I>(_mm_madd_epi16(reinterpret_cast<__m128i>(a), reinterpret_cast<__m128i>(b)));
 #else
   const I x = reinterpret_cast<I>(a), y = reinterpret_cast<I>(b);  // little-endian: the even lane is the low half
-  return ((x << 16) >> 16) * ((y << 16) >> 16) + (x >> 16) * (y >> 16);
+  return total + ((x << 16) >> 16) * ((y << 16) >> 16) + (x >> 16) * (y >> 16);
 #endif
 }
 

@@ -104,36 +104,44 @@ void quantise_rows(const QuantiseRows& a, std::int64_t begin, std::int64_t end) 
   }
 }
 
-// Inner products of four rows with each of G queries.
+// Rows that are multiplied with G queries at once: their products fill whole vectors.
 template <int G>
-INLINE void code_dots(const std::int8_t* const (&rows)[4], const std::int16_t* queries, std::int64_t width,
-                      I4 (&out)[G]) {
+constexpr int kRowsOf = static_cast<int>(W) / G > 4 ? static_cast<int>(W) / G : 4;
+
+// Inner products of R rows with each of G queries: query g's with row r in out[g * R + r].
+template <int G, int R>
+INLINE void code_dots(const std::int8_t* const (&rows)[R], const std::int16_t* queries, std::int64_t width,
+                      std::int32_t* out) {
   typedef std::int16_t UnalignedH __attribute__((vector_size(4 * W), aligned(2), may_alias));
-  I totals[G][4]{};
+  I totals[G * R]{};
   for (std::int64_t d = 0; d < width; d += 2 * static_cast<std::int64_t>(W)) {
-    H codes[4];
-    for (int r = 0; r < 4; ++r) {
+    H codes[R];
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
       prefetch_read(rows[r] + d + 4096);
       codes[r] = widen(rows[r] + d);
     }
+#pragma GCC unroll 4
     for (int g = 0; g < G; ++g) {
       const H query = *reinterpret_cast<const UnalignedH*>(queries + g * width + d);
-      for (int r = 0; r < 4; ++r) totals[g][r] += multiply_pairs(codes[r], query);
+#pragma GCC unroll 16
+      for (int r = 0; r < R; ++r) totals[g * R + r] = add_pairs(totals[g * R + r], codes[r], query);
     }
   }
-  for (int g = 0; g < G; ++g) out[g] = sums(totals[g][0], totals[g][1], totals[g][2], totals[g][3]);
+  for (int j = 0; j < G * R; j += static_cast<int>(W)) *reinterpret_cast<I*>(out + j) = sums(totals + j);
 }
 
 // The screen for G neighbouring queries, from the q-th on.
 template <int G>
 void screen_group(const Screen& a, std::int64_t begin, std::int64_t end, std::int64_t q) {
+  constexpr int R = kRowsOf<G>;
   alignas(64) std::int32_t dots[G][kScreenRows];
-  for (std::int64_t i = begin; i < end; i += 4) {
-    const std::int8_t* rows[4];
-    for (std::int64_t r = 0; r < 4; ++r) rows[r] = a.codes + (i + r < end ? i + r : end - 1) * a.width;
-    I4 four[G];
-    code_dots<G>(rows, a.queries + q * a.width, a.width, four);
-    for (int g = 0; g < G; ++g) *reinterpret_cast<I4*>(&dots[g][i - begin]) = four[g];
+  for (std::int64_t i = begin; i < end; i += R) {
+    const std::int8_t* rows[R];
+    for (std::int64_t r = 0; r < R; ++r) rows[r] = a.codes + (i + r < end ? i + r : end - 1) * a.width;
+    alignas(64) std::int32_t some[G * R];
+    code_dots<G>(rows, a.queries + q * a.width, a.width, some);
+    for (int g = 0; g < G; ++g) __builtin_memcpy(&dots[g][i - begin], some + g * R, R * sizeof some[0]);
   }
   constexpr auto step = static_cast<std::int64_t>(W);
   typedef std::int32_t UnalignedI __attribute__((vector_size(4 * W), aligned(4), may_alias));

@@ -19,6 +19,9 @@ void fill(Kernels&);
 namespace avx512 {
 void fill(Kernels&);
 }
+namespace avx512vnni {
+void fill_similarity(Kernels&);
+}
 
 inline std::vector<Kernels> levels() {
   std::vector<Kernels> all;
@@ -33,6 +36,13 @@ inline std::vector<Kernels> levels() {
 #endif
     std::printf("level %s, %d floats wide\n", table.isa, table.width);
     all.push_back(table);
+#ifdef LEXIGRAD_HAS_avx512
+    if (isa == "avx512" && __builtin_cpu_supports("avx512vnni")) {
+      avx512vnni::fill_similarity(table);
+      std::printf("the same with avx512vnni\n");
+      all.push_back(table);
+    }
+#endif
   }
   return all;
 }

@@ -49,7 +49,7 @@ def outputs(model, s, words, samples, a, times, alpha, totals):
 
 def train_tags(model, s, tags, words, samples, alpha, totals):
     """PV-DBOW: every tag predicts every word, so many at a time."""
-    most = min(24, max(SHARED, 16 * len(model["input"]) // (1 + s.negative)))
+    most = min(30, max(SHARED, 16 * len(model["input"]) // (1 + s.negative)))
     rows, predictions = {}, 0
 
     def flush():

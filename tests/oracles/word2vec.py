@@ -9,9 +9,9 @@ import numpy as np
 
 MASK = (1 << 64) - 1
 GOLDEN = 0x9E3779B97F4A7C15
-SHARED = 2  # neighbouring centres that are trained in one step and share their negative samples
+SHARED = 3  # neighbouring centres that are trained in one step and share their negative samples
 MOST_ROWS = 16  # input rows of one skip-gram step
-MOST_PREDICTIONS = 24  # predictions of one skip-gram step
+MOST_PREDICTIONS = 30  # predictions of one skip-gram step
 MOST_SAMPLES = 16  # negative samples of one step for each word of the vocabulary
 
 
@@ -97,10 +97,9 @@ def kept_words(tokens, s, key):
 
 
 def negative_samples(words, s, random):
-    """What centres are predicted against: the rows' ids, labels (N), and how often each centre meets each (C, N)."""
+    """What centres are predicted against: rows' ids, how often each centre meets each and its labels, both (C, N)."""
     ids = list(dict.fromkeys(words))
-    positives = len(ids)
-    times = [0.0] * positives
+    times = [0.0] * len(ids)
     for _ in range(s.negative):
         draw = random.next()
         column = below(len(s.alias), draw)
@@ -109,23 +108,24 @@ def negative_samples(words, s, random):
         if drawn not in ids:
             ids.append(drawn)
             times.append(1.0)
-        elif ids.index(drawn) >= positives:
+        else:
             times[ids.index(drawn)] += 1
     weights = np.tile(times, (len(words), 1))
     weights[np.arange(len(words)), [ids.index(word) for word in words]] = 1
-    labels = np.arange(len(ids)) < positives
-    return ids, labels.astype(float), weights
+    labels = np.array([[float(drawn == word) for drawn in ids] for word in words])
+    return ids, weights, labels
 
 
-def logistic_gradient(x, labels, weights, alpha, totals):
-    totals.loss += float((weights * softplus((1 - 2 * labels) * x)).sum())
-    return alpha * weights * (labels - sigmoid(x))
+def logistic_gradient(x, weights, positives, alpha, totals):
+    """Of predictions that are made ``weights`` times, ``positives`` times of them rightly."""
+    totals.loss += float((weights * softplus(x) - positives * x).sum())
+    return alpha * (positives - weights * sigmoid(x))
 
 
-def logistic_step(outputs, ids, labels, weights, a, alpha, totals):
+def logistic_step(outputs, ids, weights, positives, a, alpha, totals):
     """One step of logistic regression of the rows ``a`` on ``outputs[ids]``; returns the inputs' step."""
     b = outputs[ids]
-    g = logistic_gradient(a @ b.T, labels, weights, alpha, totals)
+    g = logistic_gradient(a @ b.T, weights, positives, alpha, totals)
     outputs[ids] += g.T @ a
     return g @ b
 
@@ -156,12 +156,14 @@ def train_outputs(model, s, words, samples, a, times, alpha, totals):
         some = np.flatnonzero(times[:, c])
         once = times[some, c]
         if s.tree is not None and len(path_of(word, s)[0]) and len(some):
-            step[some] += logistic_step(model["nodes"], *path_of(word, s), once[:, None], a[some], alpha, totals)
+            nodes, labels = path_of(word, s)
+            weights = np.tile(once[:, None], len(nodes))
+            step[some] += logistic_step(model["nodes"], nodes, weights, weights * labels, a[some], alpha, totals)
         if s.softmax and len(some):
             step[some] += softmax_step(model["rows"], word, once, a[some], alpha, totals)
     if s.negative:
-        ids, labels, weights = samples
-        step += logistic_step(model["rows"], ids, labels, times @ weights, a, alpha, totals)
+        ids, weights, labels = samples
+        step += logistic_step(model["rows"], ids, times @ weights, times @ labels, a, alpha, totals)
     totals.predictions += int(times.sum())
     return step
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from lexigrad import __version__
 from lexigrad.cli import (
     bench,
+    captions,
     chat,
     demo,
     diagnose,
@@ -92,7 +93,7 @@ def _parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"lexigrad {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    queries = (similar, evaluate, language_model, labelled, translate, chat)
+    queries = (similar, evaluate, language_model, labelled, translate, chat, captions)
     for module in (train, *queries, files, plot, diagnose, bench, demo):
         module.add(commands)
     return parser

@@ -523,9 +523,8 @@ class KeyedVectors:
         results: list[Neighbours] = []
         for first in range(0, len(positives), _QUERIES_PER_CALL):
             block = slice(first, first + _QUERIES_PER_CALL)
-            queries = [self._query(p, n) for p, n in zip(positives[block], negatives[block], strict=True)]
-            vectors = np.stack([vector for vector, _ in queries])
-            results += self._nearest(vectors, [given for _, given in queries], topn, begin, end)
+            vectors, given = self._queries(positives[block], negatives[block])
+            results += self._nearest(vectors, given, topn, begin, end)
         return results
 
     def similar_by_word(self, word: Key, topn: int | None = 10, restrict_vocab: int | None = None) -> Any:
@@ -698,6 +697,18 @@ class KeyedVectors:
             total += weight * self._vector_of(item)
             mass += abs(weight)
         return _unit(total / (mass or 1)).astype(np.float32), given
+
+    def _queries(
+        self, positives: Sequence[Any], negatives: Sequence[Any]
+    ) -> tuple[NDArray[np.float32], list[list[int]]]:
+        """The same for many queries; those that are a known key each take their rows at once."""
+        keys = [] if any(negative is not None for negative in negatives) else positives
+        rows = [self.get_index(key, -1) for key in keys if isinstance(key, (str, int))]
+        if len(rows) < len(positives) or min(rows) < 0:
+            queries = [self._query(*pair) for pair in zip(positives, negatives, strict=True)]
+            return np.stack([vector for vector, _ in queries]), [given for _, given in queries]
+        units = self._units(rows).astype(np.float64)
+        return _scaled(units, np.linalg.norm(units, axis=1)).astype(np.float32), [[row] for row in rows]
 
     def _vector_of(self, key_or_vector: Any) -> Array:
         """The vector of a key, of length 1, or the vector itself in the same direction it has."""

@@ -69,9 +69,16 @@ class WordList:
     def extend(self, block: bytes, place: Callable[[int], str]) -> None:
         """Add a block's words, each followed by a line break; ``place(i)`` tells where word i stands."""
         words = self._decode(block, place)
-        if len(set(words)) != len(words) or not self._seen.isdisjoint(words):
-            self._find_repeated(words, place)
-        self._seen.update(words)
+        if self._errors == "strict":
+            known = len(self._seen)
+            self._seen.update(words)
+            if len(self._seen) < known + len(words):
+                self._seen = set(self.words)
+                self._find_repeated(words, place)
+        else:
+            if len(set(words)) != len(words) or not self._seen.isdisjoint(words):
+                self._find_repeated(words, place)
+            self._seen.update(words)
         self.words += words
 
     def keep_first(self, vectors: NDArray[Any]) -> tuple[list[str], NDArray[Any]]:

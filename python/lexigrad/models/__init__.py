@@ -1,5 +1,6 @@
 """Complete models: data in, training, files, answers out."""
 
+from lexigrad.models.captioner import Captioner
 from lexigrad.models.classifier import SequenceClassifier
 from lexigrad.models.decode import Sampler
 from lexigrad.models.dialogue import Dialogue, exchanges
@@ -8,12 +9,14 @@ from lexigrad.models.ngram import NGram
 from lexigrad.models.speech import SpeechRecognizer
 from lexigrad.models.tagger import SequenceTagger
 from lexigrad.models.trainer import Callback, History, Training
-from lexigrad.models.translator import Alignment, Translator
+from lexigrad.models.translator import Translator
+from lexigrad.models.writing import Alignment
 
 __all__ = [
     "PRESETS",
     "Alignment",
     "Callback",
+    "Captioner",
     "Dialogue",
     "Evaluation",
     "History",

@@ -1,5 +1,7 @@
-"""How right answers are: accuracy of tags, F1 of spans, error rates of words and characters."""
+"""How right answers are: accuracy of tags, F1 of spans, error rates of words and characters, BLEU."""
 
+import math
+from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from typing import NamedTuple
 
@@ -77,6 +79,48 @@ def word_error_rate(expected: Iterable[str], found: Iterable[str]) -> float:
 def char_error_rate(expected: Iterable[str], found: Iterable[str]) -> float:
     """The same of characters."""
     return _error_rate(list(expected), list(found))
+
+
+def bleu(
+    expected: Sequence[Sequence[Sequence[Hashable]]], found: Sequence[Sequence[Hashable]], order: int = 4
+) -> float:
+    """How many n-grams of sentences are those of references, from 0 to 1 (Papineni et al. 2002), over all sentences.
+
+        BLEU = min(1, exp(1 - r / c)) (p_1 ... p_N)^(1/N)
+
+    p_n: the share of n-grams found that a reference has, each as often as one reference has it at most; c: tokens
+    found; r: tokens of the references nearest in length, the shorter of two as near.
+
+    Args:
+        expected: the references of each sentence, as tokens.
+        found: tokens of the sentences.
+        order: N.
+
+    Raises:
+        ValueError: there are not as many sentences as lists of references, or one has no reference.
+    """
+    if len(expected) != len(found) or not all(len(references) for references in expected):
+        raise ValueError(f"expected references of {len(found)} sentences, one or more for each, not of {len(expected)}")
+    right, given = [0] * order, [0] * order
+    short = 0
+    for references, sentence in zip(expected, found, strict=True):
+        size = len(sentence)
+        short += min((abs(len(reference) - size), len(reference)) for reference in references)[1] - size
+        for n in range(1, order + 1):
+            most: Counter[tuple[Hashable, ...]] = Counter()
+            for reference in references:
+                most |= _ngrams(reference, n)
+            grams = _ngrams(sentence, n)
+            right[n - 1] += (grams & most).total()
+            given[n - 1] += grams.total()
+    if not all(right):
+        return 0.0
+    precision = math.prod(a / b for a, b in zip(right, given, strict=True)) ** (1 / order)
+    return min(1.0, math.exp(-short / given[0])) * precision
+
+
+def _ngrams(tokens: Sequence[Hashable], n: int) -> "Counter[tuple[Hashable, ...]]":
+    return Counter(tuple(tokens[i : i + n]) for i in range(len(tokens) - n + 1))
 
 
 def _error_rate(expected: Sequence[Sequence[Hashable]], found: Sequence[Sequence[Hashable]]) -> float:

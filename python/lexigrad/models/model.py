@@ -60,6 +60,12 @@ class Model(ABC):
             self.__dict__ = type(self)(**{**self.get_params(), **params}).__dict__
         return self
 
+    def __sklearn_tags__(self) -> Any:
+        """What scikit-learn asks of estimators; nothing else calls this."""
+        from sklearn.utils import InputTags, Tags, TargetTags
+
+        return Tags(estimator_type=None, target_tags=TargetTags(required=True), input_tags=InputTags(two_d_array=False))
+
     # What a model brings
 
     @abstractmethod

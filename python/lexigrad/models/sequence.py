@@ -169,14 +169,9 @@ class SequenceModel(Model):
         return f"{type(self).__name__}({known}, {self.cell} of {self.num_layers} x {self.hidden_size})"
 
     def __sklearn_tags__(self) -> Any:
-        """What scikit-learn asks of estimators; nothing else calls this."""
-        from sklearn.utils import InputTags, Tags, TargetTags
-
-        return Tags(
-            estimator_type=None,
-            target_tags=TargetTags(required=True),
-            input_tags=InputTags(two_d_array=False, string=True),
-        )
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        return tags
 
     # What a model brings
 

@@ -1,28 +1,13 @@
 """Translation: a sentence in, a sentence out."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lexigrad.models.encoder_decoder import EncoderDecoder, Ids
-from lexigrad.models.writing import Pairs, WritingModel, check_sentences
+from lexigrad.models.writing import Alignment, Pairs, WritingModel, check_sentences
 from lexigrad.tensor import Array
-from lexigrad.text.subwords import END_ID
-
-
-class Alignment(NamedTuple):
-    """What each piece of a translation looked at.
-
-    Attributes:
-        source, target: the pieces; the target's last is its end.
-        weights: (len(target), len(source)), each row a distribution.
-    """
-
-    source: list[str]
-    target: list[str]
-    weights: NDArray[np.float32]
 
 
 class Translator(WritingModel):
@@ -167,10 +152,8 @@ class Translator(WritingModel):
         if not found:
             raise ValueError("an empty sentence has no alignment")
         assert self.pieces is not None
-        names = self.pieces.names
-        source = [names[i] for i in self._read([sentence])[0]]
-        target = [names[i] for i in found[0].ids] + [names[END_ID]]
-        return Alignment(source, target[: len(found[0].attention)], found[0].attention)
+        source = [self.pieces.names[i] for i in self._read([sentence])[0]]
+        return self._alignment(source, found[0])
 
     def _build(self) -> EncoderDecoder:
         assert self.pieces is not None

@@ -4,7 +4,7 @@ import os
 import zlib
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,19 @@ from lexigrad.text.subwords import BEGIN_ID, END_ID, PIECES, Pieces
 _IGNORED = -100  # the target of a padded place
 
 Pairs = tuple[Sequence[Any], Sequence[Any]]
+
+
+class Alignment(NamedTuple):
+    """What each piece of a sentence looked at.
+
+    Attributes:
+        source, target: the pieces of the input and of the sentence, whose last is its end.
+        weights: (len(target), len(source)), each row a distribution.
+    """
+
+    source: list[str]
+    target: list[str]
+    weights: NDArray[np.float32]
 
 
 class WritingModel(Model):
@@ -276,6 +289,11 @@ class WritingModel(Model):
         """The best sentence of each input."""
         assert self.pieces is not None
         return [self.pieces.decode(of_input[0].ids) if of_input else "" for of_input in found]
+
+    def _alignment(self, source: list[str], found: Hypothesis) -> Alignment:
+        assert self.pieces is not None
+        target = [self.pieces.names[i] for i in [*found.ids, END_ID]]
+        return Alignment(source, target[: len(found.attention)], found.attention)
 
     def evaluate(self, sources: Sequence[Any], targets: Sequence[Any], batch_size: int = 64) -> Evaluation:
         """How well the model predicts the units of what should be written, ends included.

@@ -1,18 +1,18 @@
-"""What a translation looked at."""
+"""What each unit of a sentence looked at."""
 
 import os
 
-from lexigrad.models.translator import Alignment
+from lexigrad.models.writing import Alignment
 from lexigrad.plot.figure import FRAME, INK, check_suffix, new_figure, write
 
 _BYTE_SPACE = "Ġ"  # how byte-pair encoding writes a space
 
 
 def plot_attention(alignment: Alignment, path: str | os.PathLike[str]) -> None:
-    """Draw the weights of attention: a row for each unit of the translation, a column for each of the source.
+    """Draw the weights of attention: a row for each unit of the sentence, a column for each of the input.
 
     Args:
-        alignment: from ``Translator.align``.
+        alignment: from ``Translator.align`` or ``Captioner.align``.
         path: the picture to write: .png, .svg or .pdf, as the suffix says.
 
     Raises:

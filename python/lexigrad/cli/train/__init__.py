@@ -4,6 +4,7 @@ from typing import Any
 
 from lexigrad.cli.train import (
     adagram,
+    captioner,
     dialogue,
     doc2vec,
     fasttext,
@@ -25,5 +26,18 @@ def add(commands: Any) -> None:
         epilog="example:\n  lexigrad train word2vec corpus.txt -o vectors.bin --sg",
     )
     models = train.add_subparsers(title="models", metavar="MODEL", required=True)
-    for model in (word2vec, doc2vec, fasttext, svd, glove, adagram, lda2vec, lm, labelled, translator, dialogue):
+    for model in (
+        word2vec,
+        doc2vec,
+        fasttext,
+        svd,
+        glove,
+        adagram,
+        lda2vec,
+        lm,
+        labelled,
+        translator,
+        dialogue,
+        captioner,
+    ):
         model.add(models)

@@ -24,21 +24,27 @@ _SETTINGS = (
 )
 
 
-def add_model(parser: argparse.ArgumentParser, label_smoothing: float) -> Any:
-    """Add the settings of the model; returns their group."""
+def add_model(
+    parser: argparse.ArgumentParser,
+    label_smoothing: float,
+    attention: str = "general",
+    unit: str = "bpe",
+    max_length: int = 100,
+) -> Any:
+    """Add the settings of the model, with its defaults for the help; returns their group."""
     group = parser.add_argument_group("model")
     group.add_argument("--cell", choices=("lstm", "gru", "rnn"), help="(lstm)")
     group.add_argument("--hidden", dest="hidden_size", type=count, metavar="N", help="units of a layer (256)")
     group.add_argument("--layers", dest="num_layers", type=count, metavar="N", help="of encoder and decoder (1)")
     group.add_argument("--embedding", dest="embedding_size", type=count, metavar="N", help="dimensions (as --hidden)")
-    group.add_argument("--attention", choices=("general", "dot", "additive"), help="score of attention (general)")
+    group.add_argument("--attention", choices=("general", "dot", "additive"), help=f"score of attention ({attention})")
     group.add_argument("--dropout", type=float, metavar="P", help="before each layer (0.3)")
     group.add_argument("--label-smoothing", type=float, metavar="P", help=f"({label_smoothing:g})")
     group.add_argument("--untied", action="store_true", help="embeddings and output have weights of their own")
-    group.add_argument("--unit", choices=("bpe", "word"), help="byte-pair encoding (default), or words")
+    group.add_argument("--unit", choices=("bpe", "word"), help=f"byte-pair encoding, or words ({unit})")
     group.add_argument("--vocabulary", dest="vocabulary_size", type=count, metavar="N", help="units (8000)")
     group.add_argument("--min-count", type=count, metavar="N", help="leave out what is rarer (2)")
-    group.add_argument("--max-length", type=count, metavar="N", help="leave out pairs with more units (100)")
+    group.add_argument("--max-length", type=count, metavar="N", help=f"leave out pairs with more units ({max_length})")
     return group
 
 
