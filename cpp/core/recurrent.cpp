@@ -15,7 +15,8 @@
 namespace lexigrad {
 namespace {
 
-constexpr std::int64_t kFewRows = 4;       // batch rows up to which members of a team share units instead
+constexpr std::int64_t kFewRows = 4;  // batch rows up to which members of a team share units instead
+constexpr std::int64_t kCacheFloats = std::int64_t{1} << 18;  // of recurrent weights; with more, units are shared too
 constexpr std::int64_t kFewSteps = 12;     // steps up to which so few rows use the recurrent weights as they stand
 constexpr std::int64_t kFewProducts = 48;  // rows up to which the other products do
 constexpr std::int64_t kChunkRows = 96;    // rows of W x that are computed before the steps that use them
@@ -77,8 +78,8 @@ class Pass {
         blocks(blocks_of(a.H, width)),
         saved_row(plan.slots * a.H),
         state_stride((a.H + width - 1) / width * width + kStateGap),
-        by_units(a.B <= kFewRows),
-        pack_hidden(!by_units || a.T > kFewSteps),
+        by_units(a.B <= kFewRows || plan.gates * a.H * a.H > kCacheFloats),
+        pack_hidden(a.B > kFewRows || a.T > kFewSteps),
         zeros(space.get<float>(state_stride)) {
     std::fill_n(zeros, state_stride, 0.0f);
     order.resize(static_cast<std::size_t>(a.B));

@@ -16,13 +16,14 @@ namespace {
 
 // A panel is two vectors wide: packed weights are [panel][k][kPanel].
 constexpr std::int64_t kPanel = 2 * static_cast<std::int64_t>(W);
+constexpr std::int64_t kLine = 16;    // floats in a cache line
 constexpr std::int64_t kDepth = 256;  // so many rows of a panel stay in L1 while the rows of the other matrix pass
-constexpr int kTileRows = 6;
 #if defined(__AVX512F__) || defined(__aarch64__)
 constexpr int kAccumulators = 24;  // of 32 registers
 #else
 constexpr int kAccumulators = 12;  // of 16 registers
 #endif
+constexpr int kTileRows = kAccumulators / 2;  // of one panel
 
 INLINE std::int64_t smaller(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
 INLINE std::int64_t blocks_of(std::int64_t size, std::int64_t most) { return (size + most - 1) / most; }
@@ -41,6 +42,7 @@ struct TileOut {
   std::ptrdiff_t next_panel;  // floats from a panel's columns to those of the next one
   const float* bias;          // of the panels, one after the other; or null
   bool add;                   // to what is there
+  const float* ahead;         // what will be needed after this: depth lines of it are asked for
 };
 
 // out[m][p] (+)= sum over k in [0, depth) of a(m, k) panels[p][k] (+ bias[p]), for R rows and P panels.
@@ -49,18 +51,19 @@ template <int R, int P, bool kInterleaved>
 void tile(const float* const* a, const float* panels, std::ptrdiff_t panel_size, std::int64_t depth,
           const TileOut& out) {
   const float* row[kInterleaved ? 1 : R];
-#pragma GCC unroll 6
+#pragma GCC unroll 12
   for (int m = 0; m < (kInterleaved ? 1 : R); ++m) row[m] = a[m];
   F acc[P * 2][R] = {};
   for (std::int64_t k = 0; k < depth; ++k) {
+    __builtin_prefetch(out.ahead + k * kLine, 0, 2);
     if constexpr (R < 2 * P) {
       F x[R];
-#pragma GCC unroll 6
+#pragma GCC unroll 12
       for (int m = 0; m < R; ++m) x[m] = splat(kInterleaved ? row[0][k * R + m] : row[kInterleaved ? 0 : m][k]);
 #pragma GCC unroll 8
       for (int v = 0; v < 2 * P; ++v) {
         const F w = load(panels + (v / 2) * panel_size + k * kPanel + (v % 2) * static_cast<std::ptrdiff_t>(W));
-#pragma GCC unroll 6
+#pragma GCC unroll 12
         for (int m = 0; m < R; ++m) acc[v][m] += x[m] * w;
       }
     } else {
@@ -69,7 +72,7 @@ void tile(const float* const* a, const float* panels, std::ptrdiff_t panel_size,
       for (int v = 0; v < 2 * P; ++v) {
         w[v] = load(panels + (v / 2) * panel_size + k * kPanel + (v % 2) * static_cast<std::ptrdiff_t>(W));
       }
-#pragma GCC unroll 6
+#pragma GCC unroll 12
       for (int m = 0; m < R; ++m) {
         const F x = splat(kInterleaved ? row[0][k * R + m] : row[kInterleaved ? 0 : m][k]);
 #pragma GCC unroll 8
@@ -77,7 +80,7 @@ void tile(const float* const* a, const float* panels, std::ptrdiff_t panel_size,
       }
     }
   }
-#pragma GCC unroll 6
+#pragma GCC unroll 12
   for (int m = 0; m < R; ++m) {
 #pragma GCC unroll 8
     for (int v = 0; v < 2 * P; ++v) {
@@ -98,6 +101,11 @@ constexpr int panels_at_once(int rows) {
   return most > 4 ? 4 : most;
 }
 
+// The same for the tiles of any number of rows.
+INLINE int panels_together(std::int64_t rows) {
+  return panels_at_once(static_cast<int>(rows < 1 ? 1 : smaller(rows, kTileRows)));
+}
+
 template <int R, int P, bool kInterleaved>
 constexpr Tile tile_if_it_fits() {
   if constexpr (P <= panels_at_once(R)) return tile<R, P, kInterleaved>;
@@ -108,14 +116,20 @@ template <int R, bool kInterleaved>
 constexpr Tile tiles_of_rows[4] = {tile_if_it_fits<R, 1, kInterleaved>(), tile_if_it_fits<R, 2, kInterleaved>(),
                                    tile_if_it_fits<R, 3, kInterleaved>(), tile_if_it_fits<R, 4, kInterleaved>()};
 template <bool kInterleaved>
-constexpr const Tile* tiles[kTileRows] = {tiles_of_rows<1, kInterleaved>, tiles_of_rows<2, kInterleaved>,
-                                          tiles_of_rows<3, kInterleaved>, tiles_of_rows<4, kInterleaved>,
-                                          tiles_of_rows<5, kInterleaved>, tiles_of_rows<6, kInterleaved>};
+constexpr const Tile* tiles[kTileRows] = {
+    tiles_of_rows<1, kInterleaved>,  tiles_of_rows<2, kInterleaved>,  tiles_of_rows<3, kInterleaved>,
+    tiles_of_rows<4, kInterleaved>,  tiles_of_rows<5, kInterleaved>,  tiles_of_rows<6, kInterleaved>,
+#if defined(__AVX512F__) || defined(__aarch64__)
+    tiles_of_rows<7, kInterleaved>,  tiles_of_rows<8, kInterleaved>,  tiles_of_rows<9, kInterleaved>,
+    tiles_of_rows<10, kInterleaved>, tiles_of_rows<11, kInterleaved>, tiles_of_rows<12, kInterleaved>,
+#endif
+};
 
-// out[m][column..] (+)= a[m][k..] times the panels [0, count), for k in a piece of the depth.
+// out[m][column..] (+)= a[m][k..] times the panels [0, count), for k in a piece of the depth. The panels at `ahead`
+// are on their way into the cache afterwards.
 INLINE void multiply_panels(const float* const* a, std::int64_t rows, const float* panels, std::ptrdiff_t panel_size,
                             int count, Piece k, float* const* out, std::ptrdiff_t column, std::ptrdiff_t next_panel,
-                            const float* bias, bool add) {
+                            const float* bias, bool add, const float* ahead) {
   const std::int64_t row_tiles = blocks_of(rows, kTileRows);
   for (std::int64_t t = 0; t < row_tiles; ++t) {
     const Piece m = piece(rows, row_tiles, t);
@@ -131,8 +145,9 @@ INLINE void multiply_panels(const float* const* a, std::int64_t rows, const floa
       const int P = count - p < at_once ? count - p : at_once;
       float* c_panel[kTileRows];
       for (std::int64_t i = 0; i < R; ++i) c_panel[i] = c_rows[i] + p * next_panel;
-      const TileOut to{c_panel, next_panel, bias ? bias + p * kPanel : nullptr, add};
+      const TileOut to{c_panel, next_panel, bias ? bias + p * kPanel : nullptr, add, ahead};
       tiles<false>[R - 1][P - 1](a_rows, panels + p * panel_size + k.begin * kPanel, panel_size, k.end - k.begin, to);
+      ahead += (k.end - k.begin) * kLine;
     }
   }
 }
@@ -176,6 +191,10 @@ void dot_block(const float* const* a, const float* b, std::int64_t stride, std::
                std::int64_t column) {
   const float* b_rows[C];
   for (int n = 0; n < C; ++n) b_rows[n] = b + n * stride;
+  if constexpr (R == 1 && C == static_cast<int>(W)) {
+    dot_tile<R, C>(a, b_rows, size, out[0] + column);
+    return;
+  }
   float dense[(static_cast<std::size_t>(R * C) + W - 1) / W * W];
   dot_tile<R, C>(a, b_rows, size, dense);
   for (int m = 0; m < R; ++m) {

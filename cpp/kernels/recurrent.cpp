@@ -2,6 +2,7 @@
 #include "kernels/recurrent.h"
 
 #include "kernels/kernels.h"
+#include "kernels/transpose.h"
 
 namespace lexigrad::LEXIGRAD_ISA {
 namespace {
@@ -11,14 +12,16 @@ void pack_panel(const float* rows, std::int64_t count, std::int64_t depth, float
   if (count < kPanel) {
     for (std::int64_t i = 0; i < depth * kPanel; ++i) panel[i] = 0;
   }
+  constexpr auto step = static_cast<std::int64_t>(W);
   std::int64_t k = 0;
-  if (count == kPanel) {
-    for (; k + 4 <= depth; k += 4) {
-#pragma GCC unroll 4
-      for (std::int64_t d = 0; d < 4; ++d) {
-#pragma GCC unroll 32
-        for (std::int64_t j = 0; j < kPanel; ++j) panel[(k + d) * kPanel + j] = rows[j * depth + k + d];
-      }
+  for (; count == kPanel && k + step <= depth; k += step) {
+    for (std::int64_t j = 0; j < kPanel; j += step) {
+      F square[W];
+#pragma GCC unroll 16
+      for (std::int64_t i = 0; i < step; ++i) square[i] = load(rows + (j + i) * depth + k);
+      transpose(square);
+#pragma GCC unroll 16
+      for (std::int64_t i = 0; i < step; ++i) store(panel + (k + i) * kPanel + j, square[i]);
     }
   }
   for (; k < depth; ++k) {
@@ -56,7 +59,8 @@ void pack_columns(const PackColumns& a, std::int64_t block_begin, std::int64_t b
   }
 }
 
-constexpr std::int64_t kRowsInCache = 96;  // rows of the left matrix that pass a panel before the next one comes
+// The part of the left matrix that passes the panels at once, and stays in L2.
+constexpr std::int64_t kRowsInCache = 96, kPiecesInCache = 8;
 
 // Panels whose columns do not all exist: through a dense copy of what is there.
 template <typename Multiply>
@@ -74,49 +78,50 @@ INLINE void multiply_narrow(float* const* c, std::int64_t count, std::int64_t co
   }
 }
 
-// Panels [0, slots) of one block, whose columns are `next` floats apart in c; see multiply_panels.
-void multiply_block(const float* const* a, float* const* c, std::int64_t count, const float* panels, std::int64_t depth,
-                    int slots, Piece k, std::int64_t column, std::int64_t width, std::int64_t next, const float* bias,
-                    bool add) {
-  constexpr int at_once = panels_at_once(kTileRows);
-  for (int slot = 0; slot < slots; slot += at_once) {
-    const int together = slots - slot < at_once ? slots - slot : at_once;
-    if (width == kPanel) {
-      multiply_panels(a, count, panels + slot * depth * kPanel, depth * kPanel, together, k, c, column + slot * next,
-                      next, bias ? bias + slot * kPanel : nullptr, add);
-      continue;
-    }
-    for (int s = slot; s < slot + together; ++s) {
-      multiply_narrow(c, count, column + s * next, width, [&](float* const* rows) {
-        multiply_panels(a, count, panels + s * depth * kPanel, depth * kPanel, 1, k, rows, 0, 0,
-                        bias ? bias + s * kPanel : nullptr, add);
-      });
-    }
-  }
-}
-
-// c (+)= a times panels [block][slot], in an order that keeps a panel in L1 and the rows of a in L2.
+// c (+)= a times panels [block][slot]. A panel is read from its beginning to its end, and in pieces that stay in L1
+// while the rows of a, which are in L2, pass.
 void multiply(const float* const* a, float* const* c, std::int64_t count, const float* panels, std::int64_t depth,
               std::int64_t units, int slots, const float* bias, bool add, std::int64_t block_begin,
               std::int64_t block_end) {
+  const int most = panels_together(count);
   const std::int64_t row_pieces = blocks_of(count, kRowsInCache);
-  const std::int64_t pieces = blocks_of(depth, kDepth);
-  for (std::int64_t r = 0; r < row_pieces; ++r) {
-    const Piece rows = piece(count, row_pieces, r);
-    for (std::int64_t p = 0; p < pieces; ++p) {
-      const Piece k = piece(depth, pieces, p);
-      std::int64_t block = block_begin;
-      const std::int64_t whole = smaller(block_end, units / kPanel);
-      if (count <= kTileRows && slots == 1 && !bias && block < whole) {  // few rows: all whole panels together
-        multiply_panels(a, count, panels + block * depth * kPanel, depth * kPanel, static_cast<int>(whole - block), k,
-                        c, block * kPanel, kPanel, nullptr, add || p > 0);
-        block = whole;
+  const std::int64_t pieces = blocks_of(depth, kDepth), chunks = blocks_of(pieces, kPiecesInCache);
+  const std::int64_t whole = units / kPanel;
+  for (std::int64_t part = 0; part < row_pieces * chunks; ++part) {
+    const Piece rows = piece(count, row_pieces, part / chunks), chunk = piece(pieces, chunks, part % chunks);
+    // Panels from `first` on, `next` floats apart in c.
+    const auto multiply_some = [&](std::int64_t first, int together, std::int64_t column, std::int64_t next,
+                                   std::int64_t width) {
+      const float* from = panels + first * depth * kPanel;
+      for (std::int64_t p = chunk.begin; p < chunk.end; ++p) {
+        const Piece k = piece(depth, pieces, p);
+        const float* ahead = from + (together - 1) * depth * kPanel + k.end * kPanel;
+        const auto multiply_to = [&](float* const* to, std::int64_t at) {
+          multiply_panels(a + rows.begin, rows.end - rows.begin, from, depth * kPanel, together, k, to, at, next,
+                          bias && p == 0 ? bias + first * kPanel : nullptr, add || p > 0, ahead);
+        };
+        if (width == kPanel) {
+          multiply_to(c + rows.begin, column);
+        } else {
+          multiply_narrow(c + rows.begin, rows.end - rows.begin, column, width,
+                          [&](float* const* dense) { multiply_to(dense, 0); });
+        }
       }
-      for (; block < block_end; ++block) {
-        multiply_block(a + rows.begin, c + rows.begin, rows.end - rows.begin, panels + block * slots * depth * kPanel,
-                       depth, slots, k, block * kPanel, smaller(kPanel, units - block * kPanel), units,
-                       bias && p == 0 ? bias + block * slots * kPanel : nullptr, add || p > 0);
+    };
+    for (std::int64_t block = block_begin; block < block_end;) {
+      const std::int64_t column = block * kPanel, width = smaller(kPanel, units - column);
+      if (slots == 1) {
+        const auto together = static_cast<int>(block < whole ? smaller(most, smaller(whole, block_end) - block) : 1);
+        multiply_some(block, together, column, kPanel, width);
+        block += together;
+        continue;
       }
+      const int at_once = width == kPanel ? most : 1;
+      for (int slot = 0; slot < slots; slot += at_once) {
+        const int together = slots - slot < at_once ? slots - slot : at_once;
+        multiply_some(block * slots + slot, together, column + slot * units, units, width);
+      }
+      ++block;
     }
   }
 }
@@ -155,6 +160,12 @@ void combine(const Combine& a, std::int64_t count, std::int64_t block_begin, std
 
 // Rows [m, m + R) of the transposed a, interleaved: out[k][R].
 INLINE void interleave(const float* const* a, Piece k, std::int64_t m, std::int64_t R, float* out) {
+  if (R == kTileRows) {
+    for (std::int64_t i = k.begin; i < k.end; ++i, out += kTileRows) {
+      __builtin_memcpy(out, a[i] + m, kTileRows * sizeof(float));
+    }
+    return;
+  }
   for (std::int64_t i = k.begin; i < k.end; ++i) {
     const float* from = a[i] + m;
     for (std::int64_t j = 0; j < R; ++j) *out++ = from[j];
@@ -176,6 +187,29 @@ void outer_few(const Outer& a, std::int64_t row_begin, std::int64_t row_end) {
   }
 }
 
+// The columns of a panel of `rows` rows of c, for a piece of the depth; left[t] are the interleaved rows of tile t.
+void outer_piece(const Outer& a, std::int64_t row_begin, std::int64_t rows, std::int64_t column, Piece k,
+                 const float* const* left) {
+  const std::int64_t row_tiles = blocks_of(rows, kTileRows), width = smaller(kPanel, a.columns - column);
+  const std::int64_t depth = k.end - k.begin;
+  const float* panel = a.panels + column * a.depth + k.begin * kPanel;
+  for (std::int64_t t = 0; t < row_tiles; ++t) {
+    const Piece m = piece(rows, row_tiles, t);
+    const auto R = m.end - m.begin;
+    const auto multiply_tile = [&](float* const* c) {
+      const float* ahead = panel + depth * kPanel + t * depth * kLine;
+      tiles<true>[R - 1][0](&left[t], panel, 0, depth, {c, 0, nullptr, k.begin > 0, ahead});
+    };
+    if (width < kPanel) {
+      multiply_narrow(a.c + row_begin + m.begin, R, column, width, multiply_tile);
+      continue;
+    }
+    float* c[kTileRows];
+    for (std::int64_t i = 0; i < R; ++i) c[i] = a.c[row_begin + m.begin + i] + column;
+    multiply_tile(c);
+  }
+}
+
 void outer(const Outer& a, std::int64_t row_begin, std::int64_t row_end) {
   if (!a.panels) {
     constexpr void (*few[])(const Outer&, std::int64_t, std::int64_t) = {outer_few<0>, outer_few<1>, outer_few<2>,
@@ -185,32 +219,23 @@ void outer(const Outer& a, std::int64_t row_begin, std::int64_t row_end) {
   }
   const std::int64_t rows = row_end - row_begin;
   const std::int64_t row_tiles = blocks_of(rows, kTileRows);
-  const std::int64_t pieces = blocks_of(a.depth, kOuterDepth);
-  const std::int64_t blocks = blocks_of(a.columns, kPanel);
-  for (std::int64_t p = 0; p < pieces; ++p) {
-    const Piece k = piece(a.depth, pieces, p);
-    const std::int64_t depth = k.end - k.begin;
-    for (std::int64_t t = 0; t < row_tiles; ++t) {
-      const Piece m = piece(rows, row_tiles, t);
-      interleave(a.a, k, row_begin + m.begin, m.end - m.begin, a.work + m.begin * depth);
-    }
-    for (std::int64_t block = 0; block < blocks; ++block) {
-      const std::int64_t column = block * kPanel, width = smaller(kPanel, a.columns - column);
-      const float* panel = a.panels + block * a.depth * kPanel + k.begin * kPanel;
+  const std::int64_t pieces = blocks_of(a.depth, kDepth), chunks = blocks_of(pieces, kOuterDepth / kDepth);
+  for (std::int64_t chunk = 0; chunk < chunks; ++chunk) {
+    const Piece part = piece(pieces, chunks, chunk);
+    float* left[kOuterRows];  // of each piece and tile
+    float* free = a.work;
+    for (std::int64_t p = part.begin; p < part.end; ++p) {
+      const Piece k = piece(a.depth, pieces, p);
       for (std::int64_t t = 0; t < row_tiles; ++t) {
         const Piece m = piece(rows, row_tiles, t);
-        const auto R = m.end - m.begin;
-        const float* left = a.work + m.begin * depth;
-        const auto multiply_tile = [&](float* const* c) {
-          tiles<true>[R - 1][0](&left, panel, 0, depth, {c, 0, nullptr, p > 0});
-        };
-        if (width < kPanel) {
-          multiply_narrow(a.c + row_begin + m.begin, R, column, width, multiply_tile);
-          continue;
-        }
-        float* c[kTileRows];
-        for (std::int64_t i = 0; i < R; ++i) c[i] = a.c[row_begin + m.begin + i] + column;
-        multiply_tile(c);
+        interleave(a.a, k, row_begin + m.begin, m.end - m.begin, free);
+        left[(p - part.begin) * row_tiles + t] = free;
+        free += (k.end - k.begin) * (m.end - m.begin);
+      }
+    }
+    for (std::int64_t column = 0; column < a.columns; column += kPanel) {
+      for (std::int64_t p = part.begin; p < part.end; ++p) {
+        outer_piece(a, row_begin, rows, column, piece(a.depth, pieces, p), left + (p - part.begin) * row_tiles);
       }
     }
   }

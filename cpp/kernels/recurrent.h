@@ -18,20 +18,18 @@ INLINE void hidden_product(const RecurrentForward& s, std::int64_t count, std::i
     }
     return;
   }
+  // As few panels at a time as the tiles take: they stay in L1 while all rows pass.
   const std::int64_t panel_size = s.units * kPanel;
   const std::int64_t pieces = blocks_of(s.units, kDepth);
-  for (std::int64_t p = 0; p < pieces; ++p) {
-    const Piece k = piece(s.units, pieces, p);
-    constexpr int at_once = panels_at_once(kTileRows) > 1 ? 2 : 1;
-    if (count <= kTileRows) {
-      multiply_panels(s.h, count, s.panels + block * G * panel_size, panel_size, G, k, s.product_rows, 0, kPanel,
-                      nullptr, p > 0);
-      continue;
-    }
-    // Few panels at a time: they stay in L1 while all rows pass.
-    for (int g = 0; g < G; g += at_once) {
-      multiply_panels(s.h, count, s.panels + (block * G + g) * panel_size, panel_size,
-                      G - g < at_once ? G - g : at_once, k, s.product_rows, g * kPanel, kPanel, nullptr, p > 0);
+  const int most = panels_together(count);
+  for (int g = 0; g < G; g += most) {
+    const float* panels = s.panels + (block * G + g) * panel_size;
+    const int together = G - g < most ? G - g : most;
+    for (std::int64_t p = 0; p < pieces; ++p) {
+      const Piece k = piece(s.units, pieces, p);
+      const float* ahead = panels + (together - 1) * panel_size + k.end * kPanel;
+      multiply_panels(s.h, count, panels, panel_size, together, k, s.product_rows, g * kPanel, kPanel, nullptr, p > 0,
+                      ahead);
     }
   }
 }

@@ -1,4 +1,5 @@
 // Linear layers on every instruction set against plain loops, with the same bits from any number of threads.
+#include <array>
 #include <random>
 #include <vector>
 
@@ -78,6 +79,9 @@ int main() {
       }
     }
     test_layer(k, 300, 70, 300);
+    for (const auto& [rows, inputs, outputs] : {std::array{1100, 40, 35}, {13, 2100, 35}, {13, 35, 2100}}) {
+      test_layer(k, rows, inputs, outputs);  // more than stays in a cache at once
+    }
   }
   return 0;
 }
