@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lexigrad import _core
-from lexigrad.models.ctc_decode import greedy_decode, prefix_beam_search
+from lexigrad.ops.ctc_decode import greedy_decode, prefix_beam_search
 from oracles import ctc as oracle
 from oracles import ctc_decode, softmax
 

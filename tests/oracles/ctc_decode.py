@@ -14,7 +14,7 @@ def prefix_beam_search(
     bonus=0.0,
     followers=40,
 ):
-    """Label sequences and their scores, the best first; see ``lexigrad.models.ctc_decode``."""
+    """Label sequences and their scores, the best first; see ``lexigrad.ops.ctc_decode``."""
     beams = {(): (0.0, -math.inf)}  # ends in a blank, or in the last label
     priors = {(): 0.0}
     following = {}

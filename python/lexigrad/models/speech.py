@@ -13,7 +13,6 @@ from lexigrad.embed.training import whole
 from lexigrad.io.vector_file import pack_words, unpack_words
 from lexigrad.models.audio import SILENCE, as_samples, log_mel
 from lexigrad.models.batches import length_batches, pad_sequences
-from lexigrad.models.ctc_decode import Prefix, greedy_decode, prefix_beam_search
 from lexigrad.models.metrics import char_error_rate, word_error_rate
 from lexigrad.models.model import Model
 from lexigrad.models.ngram import END
@@ -23,6 +22,7 @@ from lexigrad.nn.dropout import VariationalDropout
 from lexigrad.nn.linear import Linear
 from lexigrad.nn.module import Module
 from lexigrad.ops.ctc import ctc_loss
+from lexigrad.ops.ctc_decode import Prefix, greedy_decode, prefix_beam_search
 from lexigrad.ops.dropout import check_probability
 from lexigrad.ops.softmax import log_softmax
 from lexigrad.progress import Hook
@@ -271,7 +271,7 @@ class SpeechRecognizer(Model):
         Args:
             batch_size: sounds that are read side by side.
             beam_size: 1 takes the best unit of each step; more search for the best text: see
-                ``ctc_decode.prefix_beam_search``.
+                ``ops.ctc_decode.prefix_beam_search``.
             language_model: over the units, for the search.
             weight, bonus: of the language model, and what each unit adds to a text's score.
 
