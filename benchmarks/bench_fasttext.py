@@ -3,7 +3,8 @@
 Only training proper is timed: for ours ``total_train_time``, for the program what its progress says in the end, which
 counts from where training begins. With ``--quality`` both are trained for 5 epochs and scored alike, by Spearman x 100
 on rare words (those that are not in the vocabulary included), WordSim-353 and MEN. Runs are added to
-results/fasttext_quality.jsonl, a JSON object a line; runs that are there already are not repeated.
+results/fasttext_quality.jsonl, a JSON object a line; runs that are there already are not repeated. The program's Python
+package takes no seed: its runs differ with several threads only.
 """
 
 import argparse
@@ -36,7 +37,7 @@ Row = dict[str, Any]
 def train(who: str, text: str, kind: str, threads: int, epochs: int, seed: int, save: str = "") -> dict[str, Any]:
     """Words a second; with ``save`` the model goes there, as the program writes it."""
     if who == PROGRAM:
-        return _train_program(text, kind, threads, epochs, seed, save)
+        return _train_program(text, kind, threads, epochs, save)
     from lexigrad import FastText
 
     model = FastText(
@@ -55,7 +56,7 @@ def train(who: str, text: str, kind: str, threads: int, epochs: int, seed: int, 
     return {"rate": model.corpus_total_words * model.epochs / model.total_train_time}
 
 
-def _train_program(text: str, kind: str, threads: int, epochs: int, seed: int, save: str) -> dict[str, Any]:
+def _train_program(text: str, kind: str, threads: int, epochs: int, save: str) -> dict[str, Any]:
     import fasttext
 
     with tempfile.TemporaryFile() as printed:  # by C++, to stderr
@@ -63,7 +64,7 @@ def _train_program(text: str, kind: str, threads: int, epochs: int, seed: int, s
         os.dup2(printed.fileno(), 2)
         try:
             name = {"sg": "skipgram", "cbow": "cbow"}[kind]
-            model = fasttext.train_unsupervised(text, model=name, epoch=epochs, thread=threads, seed=seed)
+            model = fasttext.train_unsupervised(text, model=name, epoch=epochs, thread=threads)
         finally:
             os.dup2(before, 2)
             os.close(before)
