@@ -57,6 +57,7 @@ def main(argv: list[str]) -> None:
         vocabulary_size=given.vocabulary,
         turns=given.turns,
         dropout=given.dropout,
+        tied=False,
         seed=given.seed,
     )
     began, cpu = time.perf_counter(), time.process_time()

@@ -237,4 +237,6 @@ def main(argv: list[str]) -> None:
         argv,
         tolerance=1e-3,
     )
-    operations.run("language_model", __doc__ or "", SAMPLING, lambda case: {TORCH: 20, ONNX: 1.8}, argv, (TORCH, ONNX))
+    operations.run(
+        "language_model", __doc__ or "", SAMPLING, lambda case: {TORCH: 20, ONNX: 1.8}, argv, lambda case: (TORCH, ONNX)
+    )

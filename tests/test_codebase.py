@@ -170,7 +170,7 @@ def test_every_source_is_compiled():
 def test_no_paths_of_one_machine():
     """Nothing names a home or working directory; system paths that every Linux has are allowed."""
     suffixes = {".py", ".pyi", ".cpp", ".h", ".toml", ".txt", ".md", ".cmake", ".yml"}
-    folders = [ROOT / name for name in ("cpp", "python", "tests", "benchmarks", "cmake")]
+    folders = [ROOT / name for name in ("cpp", "python", "tests", "benchmarks", "cmake", "examples")]
     files = [path for folder in folders for path in folder.rglob("*")]
     files += [*ROOT.iterdir(), *(ROOT / ".ci").glob("*")]
     found = []

@@ -6,13 +6,15 @@ import math
 import numpy as np
 import pytest
 
-from lexigrad.models.ctc_decode import greedy_decode, prefix_beam_search
+from lexigrad import _core
+from lexigrad.ops.ctc_decode import greedy_decode, prefix_beam_search
 from oracles import ctc as oracle
-from oracles import softmax
+from oracles import ctc_decode, softmax
 
 
 def log_probs_of(seed, frames, classes):
-    return softmax.log_softmax_forward(1.5 * np.random.default_rng(seed).standard_normal((frames, classes)))
+    scores = 1.5 * np.random.default_rng(seed).standard_normal((frames, classes))
+    return softmax.log_softmax_forward(scores).astype(np.float32).astype(np.float64)  # as the search reads them
 
 
 def test_greedy_merges_and_leaves_blanks_out():
@@ -63,8 +65,53 @@ def test_a_narrow_beam_and_no_frames():
     assert len(labels) > 5
     assert math.isfinite(score)
     assert prefix_beam_search(np.zeros((0, 3))) == [([], 0.0)]
+
+
+@pytest.mark.parametrize("frames", [0, 1, 2, 7, 25])
+@pytest.mark.parametrize("classes", [1, 2, 5, 70])
+@pytest.mark.parametrize("beam_size", [1, 3, 16])
+@pytest.mark.parametrize("language_model", [False, True])
+def test_the_search_is_that_of_the_oracle(frames, classes, beam_size, language_model):
+    rng = np.random.default_rng(frames * classes + beam_size)
+    log_probs = log_probs_of(frames + classes, frames, classes).astype(np.float32)
+    log_probs[rng.random(log_probs.shape) < 0.1] = -np.inf
+    log_probs = np.round(log_probs, 1)  # so that there are ties
+    table = softmax.log_softmax_forward(rng.standard_normal((classes, classes)))
+    scorer = (lambda prefix: table[sum(prefix) % classes]) if language_model else None
+    options = {"beam_size": beam_size, "blank": int(rng.integers(classes)), "scorer": scorer, "bonus": 0.25}
+    for weight in (0.5, 0.0):
+        found = prefix_beam_search(log_probs, weight=weight, **options)
+        expected = ctc_decode.prefix_beam_search(log_probs, weight=weight, **options)
+        assert [labels for labels, _ in found] == [labels for labels, _ in expected]
+        np.testing.assert_allclose([score for _, score in found], [score for _, score in expected], rtol=1e-12)
+
+
+def test_wrong_use():
+    log_probs = log_probs_of(9, 5, 4)
     with pytest.raises(ValueError, match="beam_size must be at least 1"):
         prefix_beam_search(log_probs, beam_size=0)
+    for options in ({"weight": -1.0}, {"weight": math.nan}, {"bonus": math.inf}):
+        with pytest.raises(ValueError, match="weight must be 0 or above, and weight and bonus finite"):
+            prefix_beam_search(log_probs, **options)
+    for value in (math.nan, math.inf):
+        with pytest.raises(ValueError, match="log_probs must be log-probabilities, but there is a"):
+            prefix_beam_search(np.full((2, 3), value))
+        with pytest.raises(ValueError, match="log_probs must be log-probabilities, but there is a"):
+            prefix_beam_search(log_probs, scorer=lambda prefix, value=value: np.full(4, value))
+    with pytest.raises(ValueError, match=r"log_probs must have shape \(4,\), not \(3,\)"):
+        prefix_beam_search(log_probs, scorer=lambda prefix: np.zeros(3))
+    with pytest.raises(ValueError, match="log_probs must have 2 dimensions"):
+        prefix_beam_search(log_probs[0])
+    with pytest.raises(ValueError, match="a setting of the search"):
+        prefix_beam_search(log_probs, blank=4)
+    beams = _core.PrefixBeams(3, 0, 2, 40, True, 0.5, 0.0)
+    with pytest.raises(ValueError, match="prefixes lack"):
+        beams.results()
+    beams.supply(np.zeros(3))
+    with pytest.raises(ValueError, match="no prefix lacks"):
+        beams.supply(np.zeros(3))
+    with pytest.raises(ValueError, match="begin must be a frame"):
+        beams.advance(np.zeros((2, 3), np.float32), 3)
 
 
 def test_the_blank_may_be_any_class():

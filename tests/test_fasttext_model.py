@@ -152,7 +152,7 @@ def model(supervised=False, words=("b", "a"), bucket=3):
         labels,
         np.arange(len(labels), 0, -1),
         99,
-        rng.random((rows, 2), np.float32),
+        *np.split(rng.random((rows, 2), np.float32), [len(words)]),
         rng.random((len(labels) if supervised else len(words), 2), np.float32),
     )
 
@@ -203,7 +203,7 @@ def test_words_that_are_not_utf8_can_be_replaced(tmp_path):
 
 def test_not_finite(tmp_path):
     bad = model()
-    bad.input[4, 1] = np.nan
+    bad.vectors_ngrams[2, 1] = np.nan
     write_fasttext(tmp_path / "bad", bad)
     with pytest.raises(ValueError, match="input matrix holds a number that is not finite"):
         read_fasttext(tmp_path / "bad")

@@ -7,6 +7,7 @@
 namespace lexigrad {
 void bind_adagram(pybind11::module_& m);
 void bind_cooccurrence(pybind11::module_& m);
+void bind_ctc_decode(pybind11::module_& m);
 void bind_doc2vec(pybind11::module_& m);
 void bind_fasttext(pybind11::module_& m);
 void bind_linear(pybind11::module_& m);
@@ -33,6 +34,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   m.def("set_num_threads", &set_num_threads, pybind11::arg("count"));
   bind_adagram(m);
   bind_cooccurrence(m);
+  bind_ctc_decode(m);
   bind_doc2vec(m);
   bind_fasttext(m);
   bind_linear(m);

@@ -375,6 +375,23 @@ def ctc(
     normalise: bool,
     with_gradient: bool,
 ) -> tuple[NDArray[np.float64], _Floats | None]: ...
+
+class PrefixBeams:
+    def __init__(
+        self,
+        classes: int,
+        blank: int,
+        beam_size: int,
+        followers: int,
+        with_language_model: bool,
+        weight: float,
+        bonus: float,
+    ) -> None: ...
+    def advance(self, log_probs: _Floats, begin: int) -> int: ...
+    def missing(self) -> list[list[int]]: ...
+    def supply(self, log_probs: NDArray[np.float64]) -> None: ...
+    def results(self) -> list[tuple[list[int], float]]: ...
+
 def crf(
     emissions: _Floats,
     tags: _Longs | None,

@@ -5,15 +5,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lexigrad import _core
-from lexigrad.embed.fasttext_vectors import FastTextVectors
-from lexigrad.embed.keyedvectors import KeyedVectors
+from lexigrad.embed.fasttext_model import FastTextModel
 from lexigrad.embed.matrix import PaddedMatrix, draw_rows
+from lexigrad.embed.ngram_model import NgramModel
 from lexigrad.embed.sampling import program_tree
 from lexigrad.embed.score import Tree
-from lexigrad.embed.training import Kernel, one_source, whole
+from lexigrad.embed.training import Kernel, one_source
 from lexigrad.embed.word2vec import Word2Vec, Word2VecKernel
 from lexigrad.io.fasttext import FastTextFile, Settings, read_fasttext, write_fasttext
 from lexigrad.progress import Hook
@@ -22,10 +21,9 @@ from lexigrad.text.encoding import TokenStream
 from lexigrad.text.vocabulary import TrimRule, Vocabulary
 
 _BUCKETS_SEED = 3  # what the n-grams' rows add to the seed
-_MOST_BUCKETS = 2**31 - 1
 
 
-class FastText(Word2Vec):
+class FastText(NgramModel, Word2Vec):
     """Word vectors that are made of the vectors of character n-grams, so that words never seen have one too.
 
     A word w predicts, or is predicted, as in :class:`Word2Vec`, but for v_w: that is the mean of a row of the word's
@@ -58,9 +56,6 @@ class FastText(Word2Vec):
 
     _SETTINGS: ClassVar[tuple[str, ...]] = (*Word2Vec._SETTINGS, "min_n", "max_n", "bucket", "word_ngrams")
     _MATRICES: ClassVar[Mapping[str, str]] = {**Word2Vec._MATRICES, "_input": "vectors_vocab"}
-
-    wv: FastTextVectors
-    _buckets: PaddedMatrix  # rows of n-grams: most are zero
 
     def __init__(
         self,
@@ -104,11 +99,7 @@ class FastText(Word2Vec):
         if word_ngrams not in (0, 1):
             raise ValueError(f"word_ngrams must be 1, or 0 for no character n-grams, not {word_ngrams!r}")
         self.word_ngrams = int(word_ngrams)
-        self.min_n = whole("min_n", min_n, 0)
-        self.max_n = whole("max_n", max_n, 0)
-        self.bucket = whole("bucket", bucket, 0)
-        if self._has_ngrams and not 1 <= self.bucket <= _MOST_BUCKETS:
-            raise ValueError(f"bucket must be from 1 to {_MOST_BUCKETS} where there are n-grams, not {bucket}")
+        self._set_ngrams(min_n, max_n, bucket)
         super().__init__(
             vector_size=vector_size,
             alpha=alpha,
@@ -130,23 +121,13 @@ class FastText(Word2Vec):
             shrink_windows=shrink_windows,
             loss=loss,
         )
-        self._buckets = PaddedMatrix(0, self.vector_size)
         self.wv = self._new_vectors()
         source = one_source(sentences, corpus_file)
         self._fit(source, trim_rule, callbacks, progress, checkpoint, checkpoint_seconds)
 
     @property
-    def _has_ngrams(self) -> bool:
-        return self.word_ngrams > 0 and 0 < self.max_n >= self.min_n
-
-    @property
-    def _bucket_rows(self) -> int:
-        return self.bucket if self._has_ngrams else 0
-
-    def _new_vectors(self) -> FastTextVectors:
-        return FastTextVectors(
-            self.vector_size, self.min_n, self.max_n if self._has_ngrams else 0, max(self._bucket_rows, 1)
-        )
+    def _has_characters(self) -> bool:
+        return self.word_ngrams > 0 and super()._has_characters
 
     # The program's files
 
@@ -158,13 +139,13 @@ class FastText(Word2Vec):
 
         Raises:
             FileNotFoundError: there is no such file.
-            ValueError: the file is damaged, of another kind, quantised, a classifier's (:class:`FastTextClassifier`
+            ValueError: the file is damaged, of another kind, quantised, a classifier's (:class:`FastTextModel`
                 reads those) or has words that are not UTF-8, or that are equal once they are decoded.
         """
         file = read_fasttext(path)
         s = file.settings
         if s.model == "sup":
-            raise ValueError(f"{os.fspath(path)}: this is a classifier: FastTextModel or FastTextClassifier reads it")
+            raise ValueError(f"{os.fspath(path)}: this is a classifier: FastTextModel reads it")
         model = cls(
             sg=int(s.model == "sg"),
             hs=int(s.loss == "hs"),
@@ -182,11 +163,10 @@ class FastText(Word2Vec):
             ns_exponent=0.5,
         )
         words = [word.decode(errors=unicode_errors) for word in file.words]
-        own, buckets = np.split(file.input, [len(words)])
         output = {"_output": file.output} if s.loss != "hs" else {"_nodes": file.output[: max(len(words) - 1, 0)]}
-        for name, values in {"_input": own, **output}.items():
+        for name, values in {"_input": file.vectors_vocab, **output}.items():
             setattr(model, name, PaddedMatrix.of(values))
-        model._buckets = PaddedMatrix.of(buckets[: model._bucket_rows])
+        model._buckets = PaddedMatrix.of(file.vectors_ngrams[: model._bucket_rows])
         model._set_words(Vocabulary(words, file.word_counts, raw_words=file.tokens))
         return model
 
@@ -197,8 +177,16 @@ class FastText(Word2Vec):
             RuntimeError: there is no vocabulary yet.
             ValueError: a word holds a zero byte.
         """
+        write_fasttext(path, self._file())
+
+    @property
+    def model(self) -> FastTextModel:
+        """The model as the fastText program knows it, on the same matrices."""
+        return FastTextModel(self._file())
+
+    def _file(self) -> FastTextFile:
         if len(self.wv) == 0:
-            raise RuntimeError("there is no vocabulary yet: call build_vocab and train before saving")
+            raise RuntimeError("there is no vocabulary yet: call build_vocab and train, or give a corpus")
         settings = Settings(
             dim=self.vector_size,
             ws=self.window,
@@ -209,25 +197,25 @@ class FastText(Word2Vec):
             loss="hs" if self.hs else "softmax" if self.loss else "ns",
             model="sg" if self.sg else "cbow",
             bucket=self._bucket_rows,
-            minn=self.min_n if self._has_ngrams else 0,
-            maxn=self.max_n if self._has_ngrams else 0,
+            minn=self.min_n if self._has_characters else 0,
+            maxn=self.max_n if self._has_characters else 0,
             lrUpdateRate=100,
             t=self.sample,
         )
         output = np.zeros((len(self.wv), self.vector_size), np.float32)
         trained = self._nodes if self.hs else self._output
         output[: len(trained.view)] = trained.view
-        file = FastTextFile(
+        return FastTextFile(
             settings,
             [word.encode() for word in self.wv.index_to_key],
             np.asarray(self.wv.expandos["count"]),
             [],
             np.empty(0, np.int64),
             self.corpus_total_words,
-            np.concatenate([self._input.view, self._buckets.view]),
+            self._input.view,
+            self._buckets.view,
             output,
         )
-        write_fasttext(path, file)
 
     # What the base asks for
 
@@ -237,11 +225,7 @@ class FastText(Word2Vec):
     def _tree(self) -> Tree:
         return program_tree(np.ascontiguousarray(self.wv.expandos["count"], np.int64))
 
-    def _keyed(self) -> dict[str, KeyedVectors]:
-        return {}  # users see means of rows
-
     def _take_vocabulary(self, vocabulary: Vocabulary) -> None:
-        self._buckets = PaddedMatrix(self._bucket_rows, self.vector_size)
         super()._take_vocabulary(vocabulary)
         self._draw_buckets()
 
@@ -262,48 +246,6 @@ class FastText(Word2Vec):
         self.wv.take_rows(vocabulary.words, np.array(vocabulary.counts), self._input.view, self._buckets.view)
         self.corpus_count = vocabulary.sentences
         self.corpus_total_words = vocabulary.raw_words
-
-    def _forget_norms(self) -> None:
-        self.wv.adjust_vectors()
-
-    # Copies and files: of the n-grams' rows those that are not zero
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = super().__getstate__()
-        state["_buckets"] = self._packed_buckets()
-        del state["wv"]
-        return {**state, "words": (self.wv.index_to_key, self.wv.expandos)}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        words, expandos = state.pop("words")
-        super().__setstate__(state)
-        self._unpack_buckets(*state["_buckets"])
-        self.wv = self._new_vectors()
-        self.wv.expandos = dict(expandos)
-        self.wv.take_rows(words, expandos.get("count", np.empty(0, np.int64)), self._input.view, self._buckets.view)
-
-    def _copy_keyed(self) -> None:
-        pass  # __setstate__ does it, once all rows are there
-
-    def _packed_buckets(self) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        rows = np.flatnonzero(self._buckets.view.any(axis=1)).astype(np.int32)
-        return rows, self._buckets.view[rows]
-
-    def _unpack_buckets(self, rows: NDArray[np.int32], values: NDArray[np.float32]) -> None:
-        if rows.ndim != 1 or rows.dtype != np.int32 or values.shape != (len(rows), self.vector_size):
-            raise ValueError(f"vectors_ngrams of shape {values.shape} for {rows.shape} rows")
-        if len(rows) and not (rows.min() >= 0 and rows.max() < self._bucket_rows):
-            raise ValueError(f"rows of n-grams that do not lie below {self._bucket_rows}")
-        self._buckets = PaddedMatrix(self._bucket_rows, self.vector_size)
-        self._buckets.view[rows] = values
-
-    def _arrays(self) -> dict[str, NDArray[Any]]:
-        rows, values = self._packed_buckets()
-        return {**super()._arrays(), "ngram_rows": rows, "vectors_ngrams": values}
-
-    def _restore(self, arrays: dict[str, NDArray[Any]], state: dict[str, Any]) -> None:
-        self._unpack_buckets(arrays["ngram_rows"], arrays["vectors_ngrams"])
-        super()._restore(arrays, state)
 
 
 class _FastTextKernel(Word2VecKernel):

@@ -21,11 +21,12 @@ _LOG_FLOOR = 1e-5  # fastText's logarithm is that of x + 1e-5
 class FastTextModel:
     """A model of the fastText program: word vectors with subwords, or a classifier of texts.
 
-    Everything answers as the program does. :class:`FastText` and :class:`FastTextClassifier` train such models.
+    Everything answers as the program does. :class:`FastText` trains word vectors; classifiers are not trained here.
 
     Args:
         file: what :func:`lexigrad.io.fasttext.read_fasttext` gives.
         unicode_errors: what to do about words that are not UTF-8: "strict", "replace" or "ignore".
+        label_prefix: what labels begin with; files do not tell.
 
     Attributes:
         wv: the words and their vectors, :class:`FastTextVectors`.
@@ -41,15 +42,15 @@ class FastTextModel:
         (300,)
     """
 
-    def __init__(self, file: FastTextFile, unicode_errors: str = "strict") -> None:
+    def __init__(self, file: FastTextFile, unicode_errors: str = "strict", label_prefix: str = "__label__") -> None:
         self._file = file
+        self._label_prefix = label_prefix.encode()
         self.settings = file.settings
         self.labels = [_text(label, unicode_errors) for label in file.labels]
         s = file.settings
         self.wv = FastTextVectors(s.dim, s.minn, s.maxn, s.bucket)
         words = _distinct([_text(word, unicode_errors) for word in file.words])
-        own, buckets = np.split(file.input, [len(words)])
-        self.wv.take_rows(words, file.word_counts, own, buckets, encoded=file.words)
+        self.wv.take_rows(words, file.word_counts, file.vectors_vocab, file.vectors_ngrams, encoded=file.words)
         self._ids = {word: row for row, word in enumerate(file.words)}
         self._label_ids = {label: row for row, label in enumerate(file.labels)}
         self._tree = _paths(file.label_counts) if self.settings.loss == "hs" and self.labels else None
@@ -68,13 +69,80 @@ class FastTextModel:
         """Write a .bin file that the fastText program reads; atomically."""
         write_fasttext(path, self._file)
 
+    # The names of the program's own Python package
+
+    def save_model(self, path: str | os.PathLike[str]) -> None:
+        """The same as :meth:`save_fasttext_format`."""
+        self.save_fasttext_format(path)
+
+    def is_quantized(self) -> bool:
+        """False: quantised models are not read."""
+        return False
+
+    @property
+    def words(self) -> list[str]:
+        """The words by falling count."""
+        return list(self.wv.index_to_key)
+
+    def get_words(self, include_freq: bool = False) -> Any:
+        """The words; with ``include_freq`` a tuple of them and their counts."""
+        return (self.words, self._file.word_counts) if include_freq else self.words
+
+    def get_labels(self, include_freq: bool = False) -> Any:
+        """The labels, or without any the words; with ``include_freq`` a tuple of them and their counts."""
+        if self.settings.model != "sup":
+            return self.get_words(include_freq)
+        return (list(self.labels), self._file.label_counts) if include_freq else list(self.labels)
+
+    def get_dimension(self) -> int:
+        """Floats in a vector."""
+        return self.settings.dim
+
+    def get_word_id(self, word: str) -> int:
+        """The word's row, or -1."""
+        return self.wv.key_to_index.get(word, -1)
+
+    def get_subwords(self, word: str) -> tuple[list[str], NDArray[np.int64]]:
+        """What a word's vector is the mean of: the word, if it is there, and its n-grams; and their rows."""
+        own = [word] if word in self.wv.key_to_index else []
+        return [*own, *self.wv.get_subwords(word)], self.wv.subword_rows(word)
+
+    def get_input_vector(self, ind: int) -> Matrix:
+        """A row of the input matrix, where the n-grams' rows follow the words'."""
+        words = len(self._file.words)
+        row = self._file.vectors_vocab[ind] if ind < words else self._file.vectors_ngrams[ind - words]
+        return np.array(row)
+
+    def get_input_matrix(self) -> Matrix:
+        """The rows of the words and behind them those of the n-grams, as a new array."""
+        return np.concatenate([self._file.vectors_vocab, self._file.vectors_ngrams])
+
+    def get_output_matrix(self) -> Matrix:
+        """The rows of the labels, or of the words as they are predicted."""
+        return np.array(self._file.output)
+
+    def get_nearest_neighbors(self, word: str, k: int = 10) -> list[tuple[float, str]]:
+        """The words whose vectors have the greatest cosines with that of any word: (cosine, word)."""
+        return [(score, name) for name, score in self.wv.most_similar(word, topn=k)]
+
+    def get_analogies(self, wordA: str, wordB: str, wordC: str, k: int = 10) -> list[tuple[float, str]]:
+        """The words nearest to A - B + C: (cosine, word)."""
+        found = self.wv.most_similar(positive=[wordA, wordC], negative=[wordB], topn=k)
+        return [(score, name) for name, score in found]
+
+    def __getitem__(self, word: str) -> Matrix:
+        """The same as :meth:`get_word_vector`."""
+        return self.get_word_vector(word)
+
+    def __contains__(self, word: str) -> bool:
+        return word in self.wv.key_to_index
+
     def __repr__(self) -> str:
         return f"FastTextModel({self.settings.model}, {len(self.wv)} words, {len(self.labels)} labels)"
 
     def get_word_vector(self, word: str) -> Matrix:
         """The vector of any word (dim,); zeros where it has none."""
-        rows = self.wv.subword_rows(word)
-        return self._file.input[rows].mean(axis=0) if len(rows) else np.zeros(self.settings.dim, np.float32)
+        return self._mean(self.wv.subword_rows(word))
 
     def get_sentence_vector(self, text: str) -> Matrix:
         """The vector of a line (dim,): of a supervised model what it predicts from, else the mean of the words'
@@ -166,8 +234,13 @@ class FastTextModel:
         return np.exp(np.array(logs, np.float64))
 
     def _hidden(self, line: bytes) -> Matrix:
-        rows = self._line_rows(line)
-        return self._file.input[rows].mean(axis=0) if len(rows) else np.zeros(self.settings.dim, np.float32)
+        return self._mean(self._line_rows(line))
+
+    def _mean(self, rows: NDArray[np.int64]) -> Matrix:
+        words = len(self._file.words)
+        own = self._file.vectors_vocab[rows[rows < words]].sum(axis=0)
+        ngrams = self._file.vectors_ngrams[rows[rows >= words] - words].sum(axis=0)
+        return np.asarray((own + ngrams) / max(len(rows), 1), np.float32)
 
     def _line_rows(self, line: bytes) -> NDArray[np.int64]:
         """The rows of the input matrix that a line's words, their character n-grams and the word n-grams have."""
@@ -180,10 +253,6 @@ class FastTextModel:
             return rows
         pairs = word_ngrams([word_hash(word) for word in known], s.wordNgrams, s.bucket)
         return np.concatenate([rows, np.array(pairs, np.int64) + len(self._file.words)])
-
-    @property
-    def _label_prefix(self) -> bytes:
-        return b"__label__"
 
 
 def _paths(counts: NDArray[np.int64]) -> list[list[tuple[int, bool]]]:

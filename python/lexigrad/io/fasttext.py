@@ -23,7 +23,7 @@ from lexigrad.io.atomic import atomic_write
 
 _MAGIC, _VERSION, _OLD_VERSION = 793712314, 12, 11
 _ENTRY_BYTES = 10  # of one with an empty word
-_FINITE_ROWS = 1 << 14  # that are checked at a time
+_ROWS_AT_ONCE = 1 << 14
 LOSSES = {1: "hs", 2: "ns", 3: "softmax", 4: "ova"}
 MODELS = {1: "cbow", 2: "sg", 3: "sup"}
 
@@ -57,7 +57,8 @@ class FastTextFile:
         words, word_counts: by falling count; a word is UTF-8 bytes, as they are in the file.
         labels, label_counts: of a supervised model, with their prefix.
         tokens: words of the corpus.
-        input: (words + settings.bucket, settings.dim) a row for each word and each bucket of n-grams.
+        vectors_vocab: (words, settings.dim) a row for each word.
+        vectors_ngrams: (settings.bucket, settings.dim) a row for each bucket of n-grams.
         output: (labels, settings.dim) of a supervised model, else (words, settings.dim).
     """
 
@@ -67,7 +68,8 @@ class FastTextFile:
     labels: list[bytes]
     label_counts: NDArray[np.int64]
     tokens: int
-    input: Matrix
+    vectors_vocab: Matrix
+    vectors_ngrams: Matrix
     output: Matrix
 
 
@@ -155,7 +157,8 @@ def _parse(cursor: _Cursor) -> FastTextFile:
         found[1],
         np.array(counts[1], np.int64),
         tokens,
-        matrices[0],
+        matrices[0][:n_words],
+        matrices[0][n_words:],
         matrices[1],
     )
 
@@ -191,8 +194,8 @@ def _parse_matrix(cursor: _Cursor, rows: int, columns: int, what: str) -> Matrix
         raise cursor.fail(f"the file ends within the {what} matrix: it is cut off")
     matrix = np.frombuffer(cursor.data, "<f4", rows * columns, cursor.at).reshape(shape).astype(np.float32)
     cursor.at += size
-    for begin in range(0, rows, _FINITE_ROWS):
-        if not np.isfinite(matrix[begin : begin + _FINITE_ROWS]).all():
+    for begin in range(0, rows, _ROWS_AT_ONCE):
+        if not np.isfinite(matrix[begin : begin + _ROWS_AT_ONCE]).all():
             raise cursor.fail(f"the {what} matrix holds a number that is not finite, in row {begin} or soon after")
     return matrix
 
@@ -206,7 +209,8 @@ def write_fasttext(path: str | os.PathLike[str], model: FastTextFile) -> None:
     s = model.settings
     supervised = s.model == "sup"
     shapes = {
-        "input": (model.input.shape, (len(model.words) + s.bucket, s.dim)),
+        "vectors_vocab": (model.vectors_vocab.shape, (len(model.words), s.dim)),
+        "vectors_ngrams": (model.vectors_ngrams.shape, (s.bucket, s.dim)),
         "output": (model.output.shape, (len(model.labels) if supervised else len(model.words), s.dim)),
     }
     for name, (shape, expected) in shapes.items():
@@ -227,6 +231,8 @@ def write_fasttext(path: str | os.PathLike[str], model: FastTextFile) -> None:
         file.write(struct.pack("<iiiqq", len(texts), len(model.words), len(model.labels), model.tokens, -1))
         for place, (text, count) in enumerate(zip(texts, counts, strict=True)):
             file.write(text + struct.pack("<bqb", 0, count, place >= len(model.words)))
-        for matrix in (model.input, model.output):
-            file.write(struct.pack("<Bqq", 0, *matrix.shape))
-            file.write(np.ascontiguousarray(matrix, "<f4").data)
+        for parts in ((model.vectors_vocab, model.vectors_ngrams), (model.output,)):
+            file.write(struct.pack("<Bqq", 0, sum(map(len, parts)), s.dim))
+            for part in parts:
+                for begin in range(0, len(part), _ROWS_AT_ONCE):
+                    file.write(np.ascontiguousarray(part[begin : begin + _ROWS_AT_ONCE], "<f4").data)

@@ -13,7 +13,6 @@ from lexigrad.embed.training import whole
 from lexigrad.io.vector_file import pack_words, unpack_words
 from lexigrad.models.audio import SILENCE, as_samples, log_mel
 from lexigrad.models.batches import length_batches, pad_sequences
-from lexigrad.models.ctc_decode import Prefix, greedy_decode, prefix_beam_search
 from lexigrad.models.metrics import char_error_rate, word_error_rate
 from lexigrad.models.model import Model
 from lexigrad.models.ngram import END
@@ -23,6 +22,7 @@ from lexigrad.nn.dropout import VariationalDropout
 from lexigrad.nn.linear import Linear
 from lexigrad.nn.module import Module
 from lexigrad.ops.ctc import ctc_loss
+from lexigrad.ops.ctc_decode import Prefix, greedy_decode, prefix_beam_search
 from lexigrad.ops.dropout import check_probability
 from lexigrad.ops.softmax import log_softmax
 from lexigrad.progress import Hook
@@ -77,6 +77,8 @@ class SpeechNetwork(Module):
 
 class SpeechRecognizer(Model):
     """A bidirectional LSTM or GRU on log-mel features, trained with CTC (Graves et al. 2006).
+
+    The loudness of a sound makes no difference: its features have the mean 0.
 
     X is a sequence of sounds: mono samples (n,), floats within +-1 or int16, at the model's ``sample_rate``; or pairs
     of a rate, which is checked, and samples, as ``scipy.io.wavfile.read`` gives them. y has a text for each. A sound
@@ -194,7 +196,7 @@ class SpeechRecognizer(Model):
         names = sorted({name for text in texts for name in self._pieces(text)})
         if not names:
             raise ValueError("there are no texts to learn")
-        frames = np.concatenate([np.zeros((0, self.n_mels), np.float32), *sounds])
+        frames = np.concatenate([np.zeros((0, self.n_mels), np.float32), *map(_levelled, sounds)])
         if not len(frames):
             raise ValueError("there are no sounds to learn from")
         if validation is not None:
@@ -269,7 +271,7 @@ class SpeechRecognizer(Model):
         Args:
             batch_size: sounds that are read side by side.
             beam_size: 1 takes the best unit of each step; more search for the best text: see
-                ``ctc_decode.prefix_beam_search``.
+                ``ops.ctc_decode.prefix_beam_search``.
             language_model: over the units, for the search.
             weight, bonus: of the language model, and what each unit adds to a text's score.
 
@@ -337,7 +339,7 @@ class SpeechRecognizer(Model):
 
     def _steps(self, features: Array) -> Array:
         """Normal features of ``stack`` frames a step, (steps, stack n_mels); the last step may repeat a frame."""
-        normal = (features - self._mean) / self._deviation
+        normal = (_levelled(features) - self._mean) / self._deviation
         missing = -len(normal) % self.stack
         if missing:
             normal = np.concatenate([normal, np.repeat(normal[-1:], missing, 0)])
@@ -442,6 +444,11 @@ class _SpeechTask(Task):
 
     def fingerprint(self) -> list[int]:
         return [self.size, self._crc]
+
+
+def _levelled(features: Array) -> Array:
+    """Features with the mean 0 over all of a sound, so that its loudness makes no difference."""
+    return features - features.mean() if len(features) else features
 
 
 def _texts(y: Sequence[Any], count: int) -> list[str]:
