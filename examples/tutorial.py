@@ -354,6 +354,7 @@ def senses(lesson: Lesson) -> None:
 
     The neighbours of a word's senses lie in different worlds; and given a context, Bayes' rule says which of them is
     meant. Senses that share their neighbours are shades of one meaning, which the model is free to keep apart too.
+    A word that occurs too seldom keeps a single sense for all that it means.
     """
     model = lg.AdaGram(
         lesson.corpus,

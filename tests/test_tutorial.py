@@ -32,3 +32,14 @@ def test_a_quick_run_writes_the_page(tmp_path, capsys):
     assert len(drawn) == 6
     assert all(f"](figures/{name})" in written for name in drawn)
     assert "[[1 0 0 0]" in written
+
+
+def test_the_page_is_of_these_steps():
+    """When the steps change the page must be written anew."""
+    tutorial = load()
+    written = TUTORIAL.with_suffix(".md").read_text()
+    for step in tutorial.STEPS:
+        assert tutorial.lecture(step)[1] in written
+        assert tutorial.source(step) in written
+    for picture in TUTORIAL.with_name("tutorial").iterdir():
+        assert f"](tutorial/{picture.name})" in written

@@ -31,6 +31,7 @@ struct Arena {
 // and to fetch, and larger products, at the same quality. (Ji et al. 2016 share them within a window.) With the usual
 // five samples a step has eight output rows, which fill the blocks of products.h.
 constexpr int kShared = 3;
+constexpr int kSharedByMeans = 2;  // CBOW makes one prediction a centre, and solves fewer analogies with three
 
 // Predictions of one skip-gram step; longer windows are cut into several, like those of more than kMostRows words. The
 // gradients add up on rows whose scores were taken before: with more of them a wide window over a few words would

@@ -95,7 +95,8 @@ INLINE void prepare_path(const Word2Vec& a, const Words& words, std::int64_t at,
 // Finds the next centres at or after `at` and draws their windows and what their negative samples come from.
 INLINE void find(const Word2Vec& a, const Words& words, std::int64_t at, Stream& random, Group& group) {
   group.count = 0;
-  for (; at < words.last && group.count < kShared; ++at) {
+  const int most = a.skip_gram ? kShared : kSharedByMeans;
+  for (; at < words.last && group.count < most; ++at) {
     if (words.ids[at] < 0) continue;
     Centre& centre = group.centres[group.count];
     centre.at = at;

@@ -9,7 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from oracles import word2vec
-from oracles.word2vec import SHARED, Stream, Totals, mix, negative_samples, train_outputs, window_around
+from oracles.word2vec import (
+    SHARED,
+    SHARED_BY_MEANS,
+    Stream,
+    Totals,
+    mix,
+    negative_samples,
+    train_outputs,
+    window_around,
+)
 
 
 @dataclass
@@ -112,8 +121,9 @@ def train(model, tokens, tags, s, key, block, alpha):
             blocks.setdefault(position // block * block, []).append((document, sentence, i))
     for first, centres in sorted(blocks.items()):
         random = Stream(mix(key ^ mix(first)))
-        for begin in range(0, len(centres), SHARED):
-            group = centres[begin : begin + SHARED]
+        shared = SHARED if s.skip_gram else SHARED_BY_MEANS
+        for begin in range(0, len(centres), shared):
+            group = centres[begin : begin + shared]
             words = [sentence[i][1] for _, sentence, i in group]
             windows = [window_around(sentence, i, s, random) for _, sentence, i in group]
             if s.concatenate:

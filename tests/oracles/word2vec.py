@@ -10,6 +10,7 @@ import numpy as np
 MASK = (1 << 64) - 1
 GOLDEN = 0x9E3779B97F4A7C15
 SHARED = 3  # neighbouring centres that are trained in one step and share their negative samples
+SHARED_BY_MEANS = 2  # the same for CBOW
 MOST_ROWS = 16  # input rows of one skip-gram step
 MOST_PREDICTIONS = 30  # predictions of one skip-gram step
 MOST_SAMPLES = 16  # negative samples of one step for each word of the vocabulary
@@ -229,8 +230,9 @@ def train(model, tokens, s, key, block, alpha):
     totals = Totals()
     for first, centres in centres_of_blocks(tokens, s, key, block):
         random = Stream(mix(key ^ mix(first)))
-        for begin in range(0, len(centres), SHARED):
-            group = centres[begin : begin + SHARED]
+        shared = SHARED if s.skip_gram else SHARED_BY_MEANS
+        for begin in range(0, len(centres), shared):
+            group = centres[begin : begin + shared]
             words = [sentence[i][1] for sentence, i in group]
             windows = [window_around(sentence, i, s, random) for sentence, i in group]
             samples = negative_samples(words, s, random) if s.negative else None
