@@ -19,6 +19,7 @@ from lexigrad.cli.vectors import load_vectors
 from lexigrad.embed.adagram import AdaGram
 from lexigrad.embed.doc2vec import Doc2Vec
 from lexigrad.embed.fasttext import FastText
+from lexigrad.embed.fasttext_classifier import FastTextClassifier
 from lexigrad.embed.keyedvectors import KeyedVectors
 from lexigrad.embed.lda2vec import LDA2Vec
 from lexigrad.embed.word2vec import Word2Vec
@@ -76,7 +77,7 @@ def fails(capsys, *args: object) -> str:
 def test_version_and_help() -> None:
     assert run("--version").stdout == f"lexigrad {__version__}\n"
     assert "lexigrad train word2vec" in run("--help").stdout
-    models = ["word2vec", "doc2vec", "fasttext", "svd", "glove", "adagram", "lda2vec"]
+    models = ["word2vec", "doc2vec", "fasttext", "fasttext-classifier", "svd", "glove", "adagram", "lda2vec"]
     models += ["lm", "tagger", "classifier", "speech", "translator", "dialogue"]
     commands = ["train", *(f"train {model}" for model in models), "sample", "translate", "similar", "analogy", "eval"]
     commands += ["chat", "eval lm", "convert", "phrases", "plot", "bench", "demo", "diagnose"]
@@ -191,6 +192,22 @@ def test_train_fasttext_writes_the_files_of_the_program(corpus: Path, tmp_path: 
         np.testing.assert_array_equal(model.wv["unheard-of"], expected.wv["unheard-of"])
     np.testing.assert_allclose(load_vectors(str(tmp_path / "f.vec")).vectors, expected.wv.vectors, atol=1e-6)
     np.testing.assert_array_equal(load_vectors(str(tmp_path / "f.model")).vectors, expected.wv.vectors)
+
+
+def test_train_fasttext_classifier(tmp_path: Path, capsys) -> None:
+    text = tmp_path / "labelled.txt"
+    text.write_text("#fruit a ripe plum\n#tool a sharp saw\n" * 50)
+    options = ["--size", "4", "--alpha", "0.5", "--word-ngrams", "2", "--bucket", "50", "--label-prefix", "#"]
+    for name in ("c.bin", "c.model"):
+        line = ["train", "fasttext-classifier", str(text), "-o", str(tmp_path / name), "--threads", "1", *options]
+        assert cli.main(line) == 0
+        assert "6 words, 4 dimensions" in capsys.readouterr().err
+    for model in (
+        FastTextClassifier.load_fasttext_format(tmp_path / "c.bin", label_prefix="#"),
+        FastTextClassifier.load(tmp_path / "c.model"),
+    ):
+        assert (model.alpha, model.word_ngrams) in ((0.5, 2), (0.1, 2))
+        assert model.predict(["plum", "saw"])[0] == [("#fruit",), ("#tool",)]
 
 
 def test_train_passes_its_options_on(corpus: Path, tmp_path: Path) -> None:

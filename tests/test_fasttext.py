@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 import lexigrad as lg
-import lexigrad.fasttext as program
 from lexigrad.embed.fasttext_vectors import FastTextVectors, hashed_ngrams
 
 FRUIT = ["apple", "apples", "pear", "pears", "plum", "plums"]
@@ -211,42 +210,6 @@ def test_a_model_of_the_program_is_trained_further(tmp_path):
         fresh = small(two_topics(), epochs=1, alpha=1e-6, min_alpha=1e-6, compute_loss=True, sg=1, hs=int(loss == "hs"))
         if loss == "hs":
             assert model.get_latest_training_loss() < 0.9 * fresh.get_latest_training_loss()
-
-
-# The names of the program's Python package
-
-
-def test_the_programs_functions(tmp_path):
-    path = tmp_path / "text"
-    path.write_text("".join(" ".join(words) + "\n" for words in two_topics()))
-    model = program.train_unsupervised(str(path), minCount=1, dim=8, bucket=200, epoch=1, thread=1, verbose=0)
-    assert model.get_dimension() == len(model["unheard-of"]) == 8
-    assert "apple" in model
-    assert "unheard-of" not in model
-    model.save_model(tmp_path / "model.bin")
-    again = program.load_model(str(tmp_path / "model.bin"))
-    assert again.words == model.words == model.get_words() == again.get_labels()
-    assert again.get_words(include_freq=True)[1].tolist() == again.wv.expandos["count"].tolist()
-    np.testing.assert_array_equal(again.get_word_vector("apples"), model.get_word_vector("apples"))
-    names, rows = again.get_subwords("apple")
-    assert names[0] == "apple"
-    assert again.get_word_id("apple") == rows[0]
-    matrix = again.get_input_matrix()
-    np.testing.assert_allclose(matrix[rows].mean(axis=0), again["apple"], rtol=1e-5, atol=1e-7)
-    np.testing.assert_array_equal(again.get_input_vector(int(rows[-1])), matrix[rows[-1]])
-    assert again.get_output_matrix().shape == (len(again.words), 8)
-    assert len(again.get_nearest_neighbors("apple", k=3)) == 3
-    assert len(again.get_analogies("apple", "pear", "saw", k=2)) == 2
-    assert not again.is_quantized()
-    assert program.tokenize("a b\n c") == ["a", "b", "</s>", "c"]
-    for loss in ("hs", "softmax"):
-        program.train_unsupervised(path, model="cbow", loss=loss, minCount=1, dim=4, bucket=9, epoch=1, thread=1)
-
-
-@pytest.mark.parametrize("settings", [{"model": "glove"}, {"loss": "ova"}, {"pretrainedVectors": "v.vec"}])
-def test_what_the_programs_functions_refuse(settings):
-    with pytest.raises(ValueError, match=next(iter(settings))):
-        program.train_unsupervised("text", **settings)
 
 
 # Bad input

@@ -46,9 +46,8 @@ struct FastTextWorkspace {
 
 FastTextWorkspace take_workspace(const FastText& a, Arena& arena) {
   const std::int64_t window = reach(a.words.corpus);
-  // A group's windows reach three times: before its first centre, behind it, and behind the other in a sentence of its
-  // own.
-  const std::int64_t around = 3 * window + kShared + 2;
+  // A group's windows reach before its first centre and behind each of them, which may be in sentences of their own.
+  const std::int64_t around = (1 + kShared) * window + kShared;
   const auto stride = static_cast<std::size_t>(a.words.stride);
   FastTextWorkspace w;
   w.words = take_workspace(a.words, static_cast<std::size_t>(2 * window), arena);

@@ -39,8 +39,9 @@ struct Outputs {
   const std::int32_t* path_nodes;    // inner nodes from the root down
   const float* path_labels;          // 1 where the path goes left (code 0), else 0
   int longest_path;
-  bool softmax;  // the exact softmax over the vocabulary, on `rows`
-  bool frozen;   // all of this stays as it is, only inputs learn
+  bool softmax;     // the exact softmax over the vocabulary, on `rows`
+  bool one_vs_all;  // a binary decision for each word of the vocabulary, on `rows`
+  bool frozen;      // all of this stays as it is, only inputs learn
 };
 
 // What training has seen; sums are exact enough to be added up over billions of predictions.
@@ -101,6 +102,26 @@ struct FastText {
   const std::int64_t* offsets;  // (vocabulary + 1) word w has the n-grams ngrams[offsets[w]] and on
   const std::int32_t* ngrams;   // rows of buckets
   std::int64_t most_ngrams;     // that a word has
+};
+
+// fastText's classifier on a stream of lines: ids below `words` are words, those from there on labels, and -1 ends a
+// line.
+struct FastTextClassifier {
+  const std::int32_t* tokens;  // (size)
+  std::int64_t size;
+  std::int32_t words;
+  float* input;    // (words, stride); rows as in Word2Vec
+  float* buckets;  // (bucket_count, stride) rows of the n-grams
+  std::int64_t stride, padded_size, bucket_count;
+  const std::int64_t* offsets;  // (words + 1) word w has the character n-grams ngrams[offsets[w]] and on
+  const std::int32_t* ngrams;   // rows of buckets
+  int word_ngrams;              // words of the longest sequences that have a row
+  const std::int32_t* hashes;   // (words) for those sequences
+  std::int32_t end_word;        // the word that stands for a line's end, or -1
+  std::int32_t end_hash;
+  std::uint64_t key;  // of the random numbers: a mix of seed and epoch
+  Outputs outputs;    // over the labels
+  bool compute_loss, several_workers;
 };
 
 // AdaGram on a stream of word ids: every word has up to `prototypes` senses, with a vector each.
@@ -426,6 +447,9 @@ struct Kernels {
   std::size_t (*fasttext_workspace)(const FastText&);
   void (*fasttext)(const FastText&, std::int64_t begin, std::int64_t end, float alpha, void* workspace,
                    TrainingTotals& totals);
+  std::size_t (*fasttext_classifier_workspace)(const FastTextClassifier&);
+  void (*fasttext_classifier)(const FastTextClassifier&, std::int64_t begin, std::int64_t end, float alpha,
+                              void* workspace, TrainingTotals& totals);
   std::size_t (*adagram_workspace)(const AdaGram&);
   void (*adagram)(const AdaGram&, std::int64_t begin, std::int64_t end, float alpha, void* workspace, TrainingTotals&);
   std::size_t (*lda2vec_workspace)(const Lda2Vec&);

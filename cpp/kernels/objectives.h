@@ -119,7 +119,7 @@ struct StepBuffers {
 INLINE std::size_t most_outputs(const Outputs& o) {
   std::size_t n = kShared + static_cast<std::size_t>(o.negative);
   if (o.hierarchical && static_cast<std::size_t>(o.longest_path) > n) n = static_cast<std::size_t>(o.longest_path);
-  if (o.softmax) n = static_cast<std::size_t>(o.vocabulary);
+  if (o.softmax || o.one_vs_all) n = static_cast<std::size_t>(o.vocabulary);
   return n;
 }
 
@@ -292,6 +292,16 @@ INLINE void train_hierarchical_softmax(const Outputs& o, std::int32_t word, cons
     store(s.weights[0] + k, lanes_below(length - static_cast<int>(k)));
   }
   train_logistic(in, 1, length, size, alpha, compute_loss, s, totals);
+}
+
+// Every word of the vocabulary for itself, as it is or is not to be predicted: the labels stand in s.labels[0].
+INLINE void train_one_vs_all(const Outputs& o, const Inputs& in, std::size_t size, float alpha, bool compute_loss,
+                             StepBuffers& s, TrainingTotals& totals) {
+  for (int k = 0; k < o.vocabulary; ++k) s.b[k] = o.rows + k * o.stride;
+  for (std::ptrdiff_t k = 0; k < o.vocabulary; k += W) {
+    store(s.weights[0] + k, lanes_below(o.vocabulary - static_cast<int>(k)));
+  }
+  train_logistic(in, 1, o.vocabulary, size, alpha, compute_loss, s, totals);
 }
 
 // The exact softmax over the vocabulary:  loss = -log p(word),  p = softmax(a . u),  -dloss/dx_w = [w = word] - p_w

@@ -13,6 +13,7 @@ void fill_crf(Kernels&);
 void fill_ctc(Kernels&);
 void fill_doc2vec(Kernels&);
 void fill_fasttext(Kernels&);
+void fill_fasttext_classifier(Kernels&);
 void fill_optimizers(Kernels&);
 void fill_glove(Kernels&);
 void fill_gru(Kernels&);
@@ -34,6 +35,7 @@ void fill(Kernels& table) {
   fill_ctc(table);
   fill_doc2vec(table);
   fill_fasttext(table);
+  fill_fasttext_classifier(table);
   fill_optimizers(table);
   fill_glove(table);
   fill_gru(table);

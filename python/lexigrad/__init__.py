@@ -10,6 +10,7 @@ from lexigrad.embed.callbacks import CallbackAny2Vec, StopTraining, TrainingInte
 from lexigrad.embed.cooccurrence import cooccurrence, one_hot, term_document
 from lexigrad.embed.doc2vec import Doc2Vec
 from lexigrad.embed.fasttext import FastText
+from lexigrad.embed.fasttext_classifier import FastTextClassifier
 from lexigrad.embed.fasttext_model import FastTextModel
 from lexigrad.embed.glove import GloVe
 from lexigrad.embed.keyedvectors import KeyedVectors
@@ -31,6 +32,7 @@ __all__ = [
     "CallbackAny2Vec",
     "Doc2Vec",
     "FastText",
+    "FastTextClassifier",
     "FastTextModel",
     "FrozenPhrases",
     "GloVe",

@@ -7,7 +7,7 @@ A model is a dict of float64 arrays: ``input`` (V, D), ``buckets`` (B, D), ``row
 import numpy as np
 
 from oracles import word2vec
-from oracles.word2vec import SHARED, Stream, Totals, below, draw_at, mix, negative_samples
+from oracles.word2vec import SHARED, SHARED_BY_MEANS, Stream, Totals, below, draw_at, mix, negative_samples
 
 
 def gather(tokens, begin, end, s, key):
@@ -97,8 +97,9 @@ def train(model, ngrams, tokens, s, key, block, alpha):
         random = Stream(mix(key ^ mix(begin)))
         nearby = Nearby(model, ngrams)
         centres = [at for at in range(first, last) if words[at] >= 0]
-        for i in range(0, len(centres), SHARED):
-            group = centres[i : i + SHARED]
+        shared = SHARED if s.skip_gram else SHARED_BY_MEANS
+        for i in range(0, len(centres), shared):
+            group = centres[i : i + shared]
             bounds = [window_around(words, at, s, random) for at in group]
             windows = [
                 [(place, words[place]) for place in range(low, high) if place != at]

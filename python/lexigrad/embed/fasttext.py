@@ -139,13 +139,13 @@ class FastText(NgramModel, Word2Vec):
 
         Raises:
             FileNotFoundError: there is no such file.
-            ValueError: the file is damaged, of another kind, quantised, a classifier's (:class:`FastTextModel`
+            ValueError: the file is damaged, of another kind, quantised, a classifier's (:class:`FastTextClassifier`
                 reads those) or has words that are not UTF-8, or that are equal once they are decoded.
         """
         file = read_fasttext(path)
         s = file.settings
         if s.model == "sup":
-            raise ValueError(f"{os.fspath(path)}: this is a classifier: FastTextModel reads it")
+            raise ValueError(f"{os.fspath(path)}: this is a classifier: FastTextModel or FastTextClassifier reads it")
         model = cls(
             sg=int(s.model == "sg"),
             hs=int(s.loss == "hs"),

@@ -21,7 +21,7 @@ _LOG_FLOOR = 1e-5  # fastText's logarithm is that of x + 1e-5
 class FastTextModel:
     """A model of the fastText program: word vectors with subwords, or a classifier of texts.
 
-    Everything answers as the program does. :class:`FastText` trains word vectors; classifiers are not trained here.
+    Everything answers as the program does. :class:`FastText` and :class:`FastTextClassifier` train such models.
 
     Args:
         file: what :func:`lexigrad.io.fasttext.read_fasttext` gives.

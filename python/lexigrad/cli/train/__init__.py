@@ -8,6 +8,7 @@ from lexigrad.cli.train import (
     dialogue,
     doc2vec,
     fasttext,
+    fasttext_classifier,
     glove,
     labelled,
     lda2vec,
@@ -26,18 +27,6 @@ def add(commands: Any) -> None:
         epilog="example:\n  lexigrad train word2vec corpus.txt -o vectors.bin --sg",
     )
     models = train.add_subparsers(title="models", metavar="MODEL", required=True)
-    for model in (
-        word2vec,
-        doc2vec,
-        fasttext,
-        svd,
-        glove,
-        adagram,
-        lda2vec,
-        lm,
-        labelled,
-        translator,
-        dialogue,
-        captioner,
-    ):
+    embeddings = (word2vec, doc2vec, fasttext, fasttext_classifier, svd, glove, adagram, lda2vec)
+    for model in (*embeddings, lm, labelled, translator, dialogue, captioner):
         model.add(models)

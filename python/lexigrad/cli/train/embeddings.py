@@ -36,10 +36,14 @@ def add_files(
     add_quiet(parser)
 
 
-def add_shape(group: Any, *, window: int = 5) -> None:
+def add_size(group: Any) -> None:
     group.add_argument(
         "--size", "--vector-size", "--dim", type=count, default=100, metavar="N", help="dimensions (100)"
     )
+
+
+def add_shape(group: Any, *, window: int = 5) -> None:
+    add_size(group)
     group.add_argument("--window", type=count, default=window, metavar="N", help=f"words on either side ({window})")
 
 
@@ -97,13 +101,19 @@ def settings(args: argparse.Namespace) -> dict[str, Any]:
 
 def common_settings(args: argparse.Namespace) -> dict[str, Any]:
     """Those of them that all models have."""
-    return {
-        "vector_size": args.size,
+    return run_settings(args) | {
         "window": args.window,
         "min_count": args.min_count,
         "max_vocab_size": args.max_vocab_size,
         "max_final_vocab": args.max_final_vocab,
         **({"sample": args.sample} if "sample" in args else {}),
+    }
+
+
+def run_settings(args: argparse.Namespace) -> dict[str, Any]:
+    """The size of vectors, and how they are trained."""
+    return {
+        "vector_size": args.size,
         "epochs": args.epochs,
         "workers": args.workers or _core.num_threads(),
         "seed": args.seed,

@@ -25,9 +25,7 @@ def add(models: Any) -> None:
     kind.add_argument("--sg", action="store_true", help="skip-gram: predict each word of the window")
     kind.add_argument("--cbow", dest="sg", action="store_false", help="CBOW: predict the centre (default)")
     embeddings.add_objective(model)
-    model.add_argument("--min-n", type=count_or_zero, default=3, metavar="N", help="shortest n-grams (3)")
-    model.add_argument("--max-n", type=count_or_zero, default=6, metavar="N", help="longest n-grams (6), 0 for none")
-    model.add_argument("--bucket", type=count, default=2_000_000, metavar="N", help="rows of n-grams (2000000)")
+    add_ngrams(model, 3, 6)
     embeddings.add_vocabulary(parser)
     embeddings.add_training(parser, epochs=5)
 
@@ -35,16 +33,24 @@ def add(models: Any) -> None:
 def _train(args: argparse.Namespace) -> int:
     from lexigrad.embed.fasttext import FastText
 
-    settings = embeddings.settings(args) | {
-        "sg": int(args.sg),
-        "min_n": args.min_n,
-        "max_n": args.max_n,
-        "bucket": args.bucket,
-    }
-    return embeddings.train(args, FastText, settings, saver=_saver)
+    settings = embeddings.settings(args) | {"sg": int(args.sg)} | ngrams(args)
+    return embeddings.train(args, FastText, settings, saver=program_saver)
 
 
-def _saver(path: str, format: str, vectors: str) -> Callable[[Any], None]:
+def add_ngrams(group: Any, shortest: int, longest: int) -> None:
+    """Options of character n-grams, with their defaults."""
+    for name, what, default in (("--min-n", "shortest", shortest), ("--max-n", "longest", longest)):
+        text = f"characters of the {what} n-grams ({default}){', 0 for none' if name == '--max-n' else ''}"
+        group.add_argument(name, type=count_or_zero, default=default, metavar="N", help=text)
+    group.add_argument("--bucket", type=count, default=2_000_000, metavar="N", help="rows of n-grams (2000000)")
+
+
+def ngrams(args: argparse.Namespace) -> dict[str, Any]:
+    """The arguments of a model that the options of n-grams stand for."""
+    return {"min_n": args.min_n, "max_n": args.max_n, "bucket": args.bucket}
+
+
+def program_saver(path: str, format: str, vectors: str) -> Callable[[Any], None]:
     """As :func:`vectors_saver`, but for the format of the fastText program."""
     if format == _FORMAT or (format == "auto" and path.endswith(".bin")):
         check_output(path)
