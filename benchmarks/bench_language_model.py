@@ -228,15 +228,16 @@ def _onnx_model(network: Any) -> bytes:
     return content
 
 
+def peers(case: Mapping[str, Any]) -> list[str]:
+    return [TORCH, ONNX] if "sampled" in case else [TORCH]
+
+
+def targets(case: Mapping[str, Any]) -> dict[str, float]:
+    if "sampled" in case:
+        return {TORCH: 20, ONNX: 1.8}
+    return {TORCH: TARGETS[case["model"], case["threads"]]} if case["threads"] in (1, 2) else {}
+
+
 def main(argv: list[str]) -> None:
-    operations.run(
-        "language_model",
-        __doc__ or "",
-        TRAINING,
-        lambda case: {TORCH: TARGETS[case["model"], case["threads"]]} if case["threads"] in (1, 2) else {},
-        argv,
-        tolerance=1e-3,
-    )
-    operations.run(
-        "language_model", __doc__ or "", SAMPLING, lambda case: {TORCH: 20, ONNX: 1.8}, argv, lambda case: (TORCH, ONNX)
-    )
+    cases = [*TRAINING, *SAMPLING]
+    operations.run("language_model", __doc__ or "", cases, targets, argv, peers, tolerance=1e-3)
