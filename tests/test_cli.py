@@ -77,15 +77,28 @@ def fails(capsys, *args: object) -> str:
 def test_version_and_help() -> None:
     assert run("--version").stdout == f"lexigrad {__version__}\n"
     assert "lexigrad train word2vec" in run("--help").stdout
-    models = ["word2vec", "doc2vec", "fasttext", "fasttext-classifier", "svd", "glove", "adagram", "lda2vec"]
-    models += ["lm", "tagger", "classifier", "speech", "translator", "dialogue"]
-    commands = ["train", *(f"train {model}" for model in models), "sample", "translate", "similar", "analogy", "eval"]
-    commands += ["chat", "eval lm", "convert", "phrases", "plot", "bench", "demo", "diagnose"]
-    commands += ["diagnose gradient-flow", "diagnose clipping"]
-    for command in commands:
-        shown = run(*command.split(), "--help")
-        assert shown.returncode == 0
-        assert "example:\n  lexigrad " + command in shown.stdout
+
+
+EMBEDDINGS = "word2vec doc2vec fasttext fasttext-classifier svd glove adagram lda2vec"
+MODELS = "lm tagger classifier speech translator dialogue captioner"
+COMMANDS = (
+    "train sample tag classify transcribe translate chat features caption similar analogy eval convert phrases plot"
+)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(f"train {model}" for model in f"{EMBEDDINGS} {MODELS}".split()),
+        *COMMANDS.split(),
+        *("bench", "demo", "eval lm", "diagnose", "diagnose gradient-flow", "diagnose clipping"),
+    ],
+)
+def test_help_has_an_example(command: str, capsys) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main([*command.split(), "--help"])
+    assert ended.value.code == 0
+    assert f"example:\n  lexigrad {command}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
