@@ -85,6 +85,7 @@ INLINE Nodes take_nodes(Arena& arena, const Outputs& o, bool several_workers) {
 }
 
 INLINE void copy_top(const Nodes& n) {
+  if (n.copies == 0) return;
   const float* model = n.rows + n.first * n.stride;
   for (std::ptrdiff_t i = 0; i < n.copies * n.stride; i += W) {
     const F row = load(model + i);
@@ -95,6 +96,7 @@ INLINE void copy_top(const Nodes& n) {
 
 // model += own - before, after which all three are the same.
 INLINE void merge_top(const Nodes& n) {
+  if (n.copies == 0) return;
   float* model = n.rows + n.first * n.stride;
   for (std::ptrdiff_t i = 0; i < n.copies * n.stride; i += W) {
     const F row = load(model + i) + (load(n.own + i) - load(n.before + i));

@@ -85,10 +85,9 @@ INLINE void prepare_path(const Word2Vec& a, const Words& words, std::int64_t at,
   const std::int32_t near = words.ids[at + kPathsAhead], far = words.ids[at + kRowsAhead];
   if (far >= 0) prefetch_read(o.path_offsets + far);
   if (near < 0) return;
-  const std::int64_t begin = o.path_offsets[near];
-  for (std::int64_t k = 0; k < 32; k += 16) {
-    prefetch_read(o.path_nodes + begin + k);
-    prefetch_read(o.path_labels + begin + k);
+  for (std::int64_t k = o.path_offsets[near]; k < o.path_offsets[near + 1]; k += 16) {
+    prefetch_read(o.path_nodes + k);
+    prefetch_read(o.path_labels + k);
   }
 }
 
